@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+# 'make help' lists the targets; README.md explains them.
+
+KERNEL ?= 6.12
+KSRC ?=
+ACCEL ?= auto
+OUT ?= build
+JOBS ?= $(shell nproc)
+
+override OUT := $(abspath $(OUT))
+export KERNEL KSRC ACCEL OUT JOBS
+# ccache takes the place of gcc by name, so that no command line changes
+export PATH := /usr/lib/ccache:$(PATH)
+# Reproducible kernels: nothing of this machine or hour in them
+export KBUILD_BUILD_USER = vvar
+export KBUILD_BUILD_HOST = vvar
+
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PACKAGES = bc bison ccache cpio flex gcc gcc-multilib kmod libc6-dev \
+	libdw-dev libelf-dev libjansson-dev libssl-dev libtraceevent-dev \
+	libtracefs-dev lz4 make patch perl pkg-config python3 \
+	qemu-system-x86 xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
+
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## Build and measure
+##   make bench       build stock and patched, boot both, print the table
+##   make test        all that CI runs; ends in "N passed, N failed"
+##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
+##   make shell       a shell in the patched guest  [GUEST='--kernel stock']
+## Pieces
+##   make deps        install what is missing (Debian; as root)
+##   make kernel-stock kernel-vvar perf tools
+##   make clean       remove $(OUT)
+## Variables
+##   KERNEL=6.12      patch series, and Debian's linux-source package
+##   KSRC=dir         your own kernel tree instead (copied, never changed)
+##   ACCEL=auto       kvm, tcg, or the first of the two that works
+##   OUT=build        where everything is built
+##   JOBS=N           parallel jobs (default: all CPUs)
+
+# --- what it needs ---------------------------------------------------------
+
+.PHONY: deps
+deps:
+	@scripts/deps $(PACKAGES)
+
+# --- kernels ---------------------------------------------------------------
+
+.PHONY: kernel-stock kernel-vvar
+kernel-stock: deps
+	@scripts/kernel stock
+
+kernel-vvar: deps
+	@scripts/kernel vvar
+
+# --- programs --------------------------------------------------------------
+
+CFLAGS_HOST = -O2 -Wall -Wextra -Wno-unused-parameter
+
+$(OUT)/tools/guest-init: tools/vvar/guest-init.c
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -static -o $@ $<
+
+# The kernel's own initramfs has /dev/console; this adds init
+$(OUT)/initramfs.cpio: $(OUT)/tools/guest-init
+	@rm -rf $(OUT)/initramfs && mkdir -p $(OUT)/initramfs
+	@cp $< $(OUT)/initramfs/init
+	@cd $(OUT)/initramfs && echo init | cpio -o -H newc --quiet > $@
+
+.PHONY: tools
+tools: deps $(OUT)/initramfs.cpio
+
+.PHONY: clean
+clean:
+	rm -rf $(OUT)

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ASM_X86_VVAR_FAULT_H
+#define _ASM_X86_VVAR_FAULT_H
+
+#include <linux/pgtable.h>
+#include <asm/cpufeature.h>
+#include <asm/cmpxchg.h>
+#include <asm/coco.h>
+
+/*
+ * A PTE store of a Xen PV guest is a hypercall or a trapped write, not a
+ * compare-and-exchange of this CPU's.
+ */
+static inline bool arch_vvar_lockless(void)
+{
+	return !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+/* What a slot decides in a PTE; vm_page_prot supplies the rest */
+static inline u64 arch_vvar_word(unsigned long pfn, pgprot_t prot)
+{
+	return pte_val(pte_mkspecial(pfn_pte(pfn, prot))) &
+	       (PTE_PFN_MASK | _PAGE_SPECIAL | _PAGE_CACHE_MASK |
+		cc_mkenc(0) | cc_mkdec(0));
+}
+
+/*
+ * The word of a slot says whether the page is encrypted; vm_page_prot, made
+ * from protection_map[], says "encrypted" (SME) for every page.
+ */
+static inline pte_t arch_vvar_pte(u64 word, pgprot_t prot)
+{
+	return __pte((pgprot_val(prot) & ~_PAGE_ENC) | word);
+}
+
+/*
+ * @old is compared as it was observed: pte_none() ignores the A and D bits
+ * that some CPUs leave behind in a clear entry (_PAGE_KNL_ERRATUM_MASK).
+ */
+static inline bool arch_vvar_try_set_pte(pte_t *ptep, pte_t old, pte_t new)
+{
+#ifdef CONFIG_X86_PAE
+	return try_cmpxchg64(&ptep->pte, &old.pte, new.pte);
+#else
+	return try_cmpxchg(&ptep->pte, &old.pte, new.pte);
+#endif
+}
+
+struct vdso_image;
+struct vvar_area;
+
+extern struct vvar_area vvar_area;
+
+int vdso_text_register(const struct vdso_image *image);
+struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
+				      const struct vdso_image *image);
+int vdso_mremap(const struct vm_special_mapping *sm,
+		struct vm_area_struct *new_vma);
+
+#endif /* _ASM_X86_VVAR_FAULT_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _LINUX_VVAR_FAULT_H
+#define _LINUX_VVAR_FAULT_H
+
+#include <linux/atomic.h>
+#include <linux/mm_types.h>
+
+/*
+ * The fault path computes the whole range of an area inside one page table,
+ * and relies on no VMA of an area spanning one: far below PTRS_PER_PTE.
+ */
+#define VVAR_MAX_SLOTS	16
+
+/**
+ * struct vvar_area - what one VMA of clock data shows: a row of slots
+ * @name:	name in /proc/PID/maps
+ * @nr_slots:	number of slots, one page each, 1..VVAR_MAX_SLOTS
+ * @time_slot:	slot of the system-wide time data
+ * @timens_slot: slot that changes places with @time_slot for a task in a time
+ *		namespace, or -1
+ * @in_use:	bit per slot: it shows a page and may be mapped by fault-around.
+ *		A hint for the fault path; the slot's word decides.
+ * @slots:	one word per slot: every PTE bit that the slot determines (pfn,
+ *		cache type, encryption, special). The VMA's vm_page_prot
+ *		supplies the rest.
+ *
+ * The first four are set by the owner before vvar_area_register().
+ */
+struct vvar_area {
+	const char *name;
+	unsigned int nr_slots;
+	int time_slot;
+	int timens_slot;
+	/* private: */
+	unsigned long in_use;
+	atomic64_t slots[VVAR_MAX_SLOTS];
+};
+
+int vvar_area_register(struct vvar_area *area);
+int vvar_area_set_slot(struct vvar_area *area, unsigned int slot,
+		       unsigned long pfn, pgprot_t prot);
+int vvar_area_clear_slot(struct vvar_area *area, unsigned int slot);
+struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
+				     struct vvar_area *area);
+bool vma_is_vvar_area(const struct vm_area_struct *vma,
+		      const struct vvar_area *area);
+void vvar_area_zap(struct mm_struct *mm, struct vvar_area *area);
+
+struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
+				     unsigned long len,
+				     const struct vm_special_mapping *text);
+bool vma_is_vdso_text(const struct vm_area_struct *vma);
+
+#endif /* _LINUX_VVAR_FAULT_H */

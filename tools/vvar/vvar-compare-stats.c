@@ -108,15 +108,15 @@ static int by_ranked_value(const void *a, const void *b)
 }
 
 /*
- * Of all ways to choose which k of the n ranks are x's, the shares with a sum
- * at most, and at least, the observed one. ways[j][s] counts the choices of j
- * ranks with the sum s, one rank after the other.
+ * Of all ways to choose which k of the n ranks are x's, the share whose sum is
+ * as far from the expected one as what was observed. ways[j][s] counts the
+ * choices of j ranks with the sum s, one rank after the other.
  */
 static double exact_p(const struct ranked *r, size_t n, size_t k, long observed)
 {
 	double **ways = xcalloc(k + 1, sizeof(*ways));
-	double all = 0, lower = 0, upper = 0;
-	long s, max = 0;
+	long s, max = 0, expected = k * (n + 1);
+	double all = 0, far = 0;
 	size_t i, j;
 
 	for (i = n - k; i < n; i++)
@@ -130,15 +130,13 @@ static double exact_p(const struct ranked *r, size_t n, size_t k, long observed)
 				ways[j][s] += ways[j - 1][s - r[i].rank2];
 	for (s = 0; s <= max; s++) {
 		all += ways[k][s];
-		if (s <= observed)
-			lower += ways[k][s];
-		if (s >= observed)
-			upper += ways[k][s];
+		if (labs(s - expected) >= labs(observed - expected))
+			far += ways[k][s];
 	}
 	for (j = 0; j <= k; j++)
 		free(ways[j]);
 	free(ways);
-	return fmin(1, 2 * fmin(lower, upper) / all);
+	return far / all;
 }
 
 double mann_whitney(const double *x, size_t n, const double *y, size_t m)

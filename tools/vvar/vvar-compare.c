@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -648,8 +649,8 @@ static void name_difference(const struct file *f, const struct file *g)
 {
 	const struct env *a = &f->env, *b = &g->env;
 
-	fprintf(stderr, "vvar-compare: not comparable: %s and %s:",
-		f->name, g->name);
+	fprintf(stderr, "%s: not comparable: %s and %s:",
+		program_invocation_short_name, f->name, g->name);
 	if (strcmp(a->accel, b->accel))
 		fprintf(stderr, " accelerator %s and %s;", a->accel, b->accel);
 	if (a->cpus != b->cpus)
@@ -991,7 +992,7 @@ static enum status check_limit(const char *text)
 	    !isfinite(limit))
 		die("--limit '%s': not one of <, <=, >, >= and a number", text);
 	if (nr_metrics != 1)
-		die("--limit is for one metric, but %s in %s and %s in %s match",
+		die("--limit is for one metric, not %s in %s and %s in %s",
 		    m->name, m->file, metrics[1].name, metrics[1].file);
 	iv.lo = quantile(s->sorted, s->n, 0.5);
 	iv.hi = iv.lo;
@@ -1122,33 +1123,33 @@ static enum status print_env(void)
 
 /* --- main -------------------------------------------------------------- */
 
-static void usage(FILE *f)
+static void usage(void)
 {
-	fputs("usage: vvar-compare [OPTION...] OLD.json NEW.json\n"
-	      "       vvar-compare [OPTION...] OLD.json... -- NEW.json...\n"
-	      "       vvar-compare --limit 'OP N' --metric NAME FILE.json...\n"
-	      "       vvar-compare --benchstat|--tsv|--samples|--env FILE.json...\n"
-	      "\n"
-	      "Says what changed from OLD to NEW, and whether to believe it.\n"
-	      "\n"
-	      "  --table           figures side by side, without verdicts\n"
-	      "  --limit 'OP N'    does the median hold this limit? (<, <=, >, >=)\n"
-	      "  --benchstat       write what Go's benchstat reads\n"
-	      "  --tsv             write figures, tab-separated\n"
-	      "  --samples         write every sample, tab-separated\n"
-	      "  --env             write the environments, tab-separated\n"
-	      "  --metric GLOB     only these metrics; may be given again\n"
-	      "  --tolerance N     exact: so many counts are no change (0)\n"
-	      "  --threshold PCT   statistical: no smaller change counts (3)\n"
-	      "  --alpha P         statistical: significance (0.01)\n"
-	      "  --aa FILE         an A/A run: its differences are noise; give\n"
-	      "                    at least two, of one kernel\n"
-	      "  --names OLD,NEW   how to call the two sides\n"
-	      "  --decided         exit 4, not 0, if something was too noisy\n"
-	      "\n"
-	      "Exit status: 0 no regression, 1 regression (or limit broken), 2 usage\n"
-	      "or unreadable input, 3 not comparable, 4 undecided (--decided, --limit).\n",
-	      f);
+	puts("usage: vvar-compare [OPTION...] OLD.json NEW.json\n"
+	     "       vvar-compare [OPTION...] OLD.json... -- NEW.json...\n"
+	     "       vvar-compare --limit 'OP N' --metric NAME FILE.json...\n"
+	     "       vvar-compare --benchstat|--tsv|--samples|--env FILE...\n"
+	     "\n"
+	     "Says what changed from OLD to NEW, and whether to believe it.\n"
+	     "\n"
+	     "  --table          figures side by side, without verdicts\n"
+	     "  --limit 'OP N'   does the median hold it? OP: <, <=, >, >=\n"
+	     "  --benchstat      write what Go's benchstat reads\n"
+	     "  --tsv            write figures, tab-separated\n"
+	     "  --samples        write every sample, tab-separated\n"
+	     "  --env            write the environments, tab-separated\n"
+	     "  --metric GLOB    only these metrics; may be given again\n"
+	     "  --tolerance N    exact: so many counts are no change (0)\n"
+	     "  --threshold PCT  statistical: no smaller change counts (3)\n"
+	     "  --alpha P        statistical: significance (0.01)\n"
+	     "  --aa FILE        an A/A run: its differences are noise;\n"
+	     "                   give at least two, of one kernel\n"
+	     "  --names OLD,NEW  how to call the two sides\n"
+	     "  --decided        exit 4, not 0, if something was too noisy\n"
+	     "\n"
+	     "Exit status: 0 no regression, 1 regression or a limit broken,\n"
+	     "2 usage or unreadable input, 3 not comparable, 4 undecided\n"
+	     "(with --decided or --limit).");
 }
 
 static double get_option(const char *name, const char *text, double above,
@@ -1244,11 +1245,10 @@ int main(int argc, char **argv)
 			decided = true;
 			break;
 		case 'h':
-			usage(stdout);
+			usage();
 			return 0;
 		default:
-			usage(stderr);
-			return BAD_INPUT;
+			die("see --help");
 		}
 	}
 
@@ -1258,19 +1258,15 @@ int main(int argc, char **argv)
 		add_file(argv[i], two && i > optind ? NEW : OLD);
 	for (i = split + 1; i < argc; i++)
 		add_file(argv[i], NEW);
-	if (!side_files(OLD)) {
-		usage(stderr);
-		die("no files to read");
-	}
-	if ((!mode || mode == TABLE) && !side_files(NEW)) {
-		usage(stderr);
-		die("%zu files, and no -- between OLD and NEW",
+	if (!side_files(OLD))
+		die("no files to read; see --help");
+	if ((!mode || mode == TABLE) && !side_files(NEW))
+		die("%zu file(s), and no -- between OLD and NEW; see --help",
 		    side_files(OLD));
-	}
 	if (mode == LIMIT && side_files(NEW))
 		die("--limit is for the files of one side");
 	if (side_files(AA) == 1)
-		die("--aa is for at least two files, to be compared with each other");
+		die("--aa needs another one to compare this file with");
 
 	read_files();
 	switch (mode) {

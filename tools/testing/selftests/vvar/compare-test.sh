@@ -1,0 +1,331 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vvar-compare on results made up here, so that the truth is known.
+# Usage: [DIRECTORY of vvar-compare and vvar-compare-test]; without it, both are
+# built for the occasion.
+set -eu
+
+top=$(cd "$(dirname "$0")/../../../.." && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+bin=${1:-$tmp}
+if [ $# = 0 ]; then
+	(cd "$top/tools/vvar" &&
+	 ${CC:-cc} -O2 -o "$tmp/vvar-compare" vvar-compare.c \
+		vvar-compare-stats.c -ljansson -lm &&
+	 ${CC:-cc} -O2 -o "$tmp/vvar-compare-test" vvar-compare-test.c \
+		vvar-compare-stats.c -lm)
+fi
+PATH=$(cd "$bin" && pwd):$PATH
+cd "$tmp"
+
+nr=0 failed=0
+result()
+{
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $nr $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $nr $2"
+		sed 's/^/# /' out err
+	fi
+}
+
+# expect STATUS WORDS WHAT ARG...: runs vvar-compare ARG..., wants the status
+# and, on stdout or stderr, the words (an extended regular expression)
+expect()
+{
+	want=$1 words=$2 what=$3
+	shift 3
+	got=0
+	vvar-compare "$@" > out 2> err || got=$?
+	ok=0
+	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
+	cat out err | grep -Eq -e "$words" ||
+		{ ok=1; echo "# no '$words' in the output"; }
+	result $ok "$what"
+}
+
+# make_json FILE [VARIABLE=VALUE...]: a result file. Each boot is off by
+# boot (relative, normal), each sample by spread; seed makes them repeatable.
+make_json()
+{
+	file=$1
+	shift
+	for assignment; do
+		shift
+		set -- "$@" -v "$assignment"
+	done
+	awk -v seed=1 -v accel=tcg -v cpus=2 -v clock=tsc -v cpu=model \
+	    -v kernel=6.12-test -v n=300 -v boot=0 -v spread=0.02 \
+	    -v fault=942 -v gettime=100 -v contend=8000 -v tail=3 \
+	    -v slow=0 "$@" '
+	function normal()
+	{
+		return sqrt(-2 * log(1 - rand())) * cos(6.2831853 * rand())
+	}
+	function around()
+	{
+		return exp(spread * normal())
+	}
+	function rare()
+	{
+		return rand() < 0.04 ? tail : 1
+	}
+	function round(x)
+	{
+		return sprintf("%.3f", x)
+	}
+	function put(name, unit, exact, v,	i, s, cmd, sum, q)
+	{
+		cmd = "sort -g > sorted"
+		for (i = 1; i <= n; i++) {
+			print v[i] | cmd
+			sum += v[i]
+		}
+		close(cmd)
+		for (i = 1; i <= n; i++)
+			getline s[i] < "sorted"
+		close("sorted")
+		printf "%s{\"name\":\"%s\",\"unit\":\"%s\",\"exact\":%s,",
+			sep, name, unit, exact
+		printf "\"better\":\"lower\",\"n\":%d,\"min\":%s,\"p50\":%s,",
+			n, s[1], s[int((n + 1) / 2)]
+		printf "\"p90\":%s,\"p99\":%s,\"max\":%s,\"mean\":%.9g,",
+			s[int(0.9 * n + 0.95)], s[int(0.99 * n + 0.995)],
+			s[n], sum / n
+		printf "\"samples\":["
+		for (i = 1; i <= n; i++)
+			printf "%s%s", (i > 1 ? "," : ""), v[i]
+		printf "]}"
+		sep = ",\n"
+	}
+	BEGIN {
+		srand(seed)
+		rand()
+		printf "{\"schema\":\"vdso-clock/1\",\"environment\":{"
+		printf "\"kernel\":\"%s\",\"accelerator\":\"%s\",", kernel,
+			accel
+		printf "\"cpus\":%d,\"clocksource\":\"%s\",", cpus, clock
+		printf "\"cpu_model\":\"%s\"},\n\"metrics\":[\n", cpu
+		for (i = 1; i <= n; i++)
+			v[i] = i <= slow * n ? fault + 900 : fault
+		put("fault.vvar", "instructions", "true", v)
+		if (accel != "tcg-icount") {
+			off = 1 + boot * normal()
+			for (i = 1; i <= n; i++)
+				v[i] = round(gettime * off * around())
+			put("gettime.MONOTONIC.vdso", "ns", "false", v)
+			off = 1 + boot * normal()
+			for (i = 1; i <= n; i++)
+				v[i] = round(contend * off * around() * rare())
+			put("contend.2M.vvar", "ns", "false", v)
+		}
+		print "]}"
+	}' < /dev/null > "$file"
+}
+
+# broken FILE SED-SCRIPT: good.json with a change
+broken()
+{
+	sed "$2" good.json > "$1"
+	! cmp -s "$1" good.json || { echo "# $2 changes nothing"; exit 1; }
+}
+
+echo "TAP version 13"
+
+got=0
+vvar-compare-test > out 2> err || got=$?
+grep -q '^1\.\.[1-9]' out || got=1
+result $got "statistics against tables and R"
+
+# --- verdicts --------------------------------------------------------------
+
+make_json good.json seed=1
+make_json good2.json seed=2
+expect 0 '^0 worse, 0 better, ' "the same again: no change" \
+	good.json good2.json
+expect 0 'fault.vvar .* 0 \(\+0\.0%\) +exact .* no change' \
+	"an equal exact counter" good.json good2.json
+make_json exact.json seed=3 fault=943
+expect 1 'fault.vvar .*\+1 \(\+0\.1%\).*WORSE' \
+	"one instruction more" good.json exact.json
+expect 0 'fault.vvar .*-1 .*better' \
+	"one instruction less" exact.json good.json
+expect 0 'fault.vvar .*no change' "a tolerance of one" \
+	--tolerance 1 good.json exact.json
+make_json rare.json seed=4 slow=0.2
+expect 1 'fault.vvar p90 .*WORSE' \
+	"a slow path that one fault in five takes" good.json rare.json
+make_json slower.json seed=5 gettime=106
+expect 1 'gettime.*\+[567]\.[0-9]%.*<0\.0001.*WORSE' \
+	"clock_gettime 6 % slower" good.json slower.json
+expect 0 'gettime.*better' "clock_gettime 6 % faster" slower.json good.json
+expect 0 'gettime.*no change' "6 % below a threshold of 10" \
+	--threshold 10 good.json slower.json
+make_json longtail.json seed=6 n=2000 tail=6
+make_json tail.json seed=7 n=2000
+expect 1 'contend.2M.vvar p99 .*WORSE' \
+	"a longer tail, the median as before" tail.json longtail.json
+expect 0 'contend.2M.vvar p50 .*no change' \
+	"... of which the median says nothing" --metric 'gettime*' \
+	--metric 'contend*' --metric 'fault*' longtail.json tail.json
+make_json noisy.json seed=8 spread=0.6 n=40
+make_json noisy2.json seed=9 spread=0.6 n=40
+expect 0 'gettime.*too noisy: need [1-9][0-9]* more' "too noisy says so" \
+	noisy.json noisy2.json
+expect 4 'too noisy' "... and has a status of its own on request" --decided \
+	noisy.json noisy2.json
+expect 0 'gettime.*too noisy' "a change below the A/A noise is none" \
+	--aa good.json --aa slower.json --metric 'gettime*' \
+	good2.json slower.json
+# A boot that is off by 5 % shows in the second file only
+make_json boots1.json seed=10
+make_json boots2.json seed=11 gettime=105
+make_json boots3.json seed=12 gettime=105
+make_json boots4.json seed=13 gettime=106
+expect 0 'gettime.*too noisy' "boots that differ as much as the sides" \
+	--metric 'gettime*' boots1.json boots2.json -- boots3.json boots4.json
+
+# --- neither fires on noise nor sleeps ----------------------------------------
+
+# pairs FILES A-TO-B: 20 comparisons of so many boots a side; counts those
+# that found something
+pairs()
+{
+	alarms=0 pair=0
+	while [ $pair -lt 20 ]; do
+		pair=$((pair + 1)) i=0 old='' new=''
+		while [ $i -lt "$1" ]; do
+			i=$((i + 1))
+			make_json "a$i.json" seed=$((pair * 100 + i)) \
+				boot=0.01 spread=0.05
+			make_json "b$i.json" seed=$((pair * 100 + 50 + i)) \
+				boot=0.01 spread=0.05 gettime="$2"
+			old="$old a$i.json" new="$new b$i.json"
+		done
+		# $old and $new are lists of words
+		# shellcheck disable=SC2086
+		vvar-compare $old -- $new > out 2> err || :
+		alarms=$((alarms + $(grep -Ec 'WORSE|better$' out || :)))
+	done
+}
+
+pairs 2 100
+echo "# A/A, 2 boots a side: $alarms alarms of 20"
+result $((alarms > 0)) "A/A: no alarm in 20 pairs of 2 boots"
+pairs 6 100
+echo "# A/A, 6 boots a side: $alarms alarms of 20"
+result $((alarms > 0)) "A/A: no alarm in 20 pairs of 6 boots"
+pairs 6 106
+echo "# 6 % planted, 6 boots a side: $alarms found of 20"
+result $((alarms < 19)) "6 % planted: found in 19 of 20 pairs at least"
+
+# --- not comparable ----------------------------------------------------------
+
+for diff in accel=kvm cpus=4 clock=hpet cpu=other; do
+	make_json other.json seed=2 $diff
+	case $diff in
+	accel*)	words='accelerator tcg and kvm' ;;
+	cpus*)	words='2 and 4 CPUs' ;;
+	clock*)	words='clocksource tsc and hpet' ;;
+	*)	words="CPU model 'model' and 'other'" ;;
+	esac
+	expect 3 "not comparable: good.json and other.json: $words" \
+		"$diff is another thing" good.json other.json
+done
+
+# --- input that is none --------------------------------------------------------
+
+head -c 1000 good.json > cut.json
+expect 2 'cut.json:[0-9]+:[0-9]+: not JSON' "cut short" good.json cut.json
+: > empty.json
+expect 2 'empty.json.*not JSON' "an empty file" good.json empty.json
+expect 2 'none.json: No such file' "no file" good.json none.json
+echo '[1]' > array.json
+expect 2 'array.json: not a JSON object' "an array" array.json good.json
+echo '{"schema":"other/2"}' > x.json
+expect 2 "x.json: schema is 'other/2'" "another schema" good.json x.json
+broken x.json 's/"accelerator":"tcg",//'
+expect 2 'x.json: environment.accelerator is missing' \
+	"no accelerator" good.json x.json
+broken x.json 's/"cpus":2/"cpus":"two"/'
+expect 2 'x.json: environment.cpus is not a number' "CPUs in words" \
+	good.json x.json
+broken x.json 's/"samples":\[[^]]*\]/"samples":[]/; s/"n":300/"n":0/'
+expect 2 'x.json: metrics\[0\] \(fault.vvar\).samples is empty' \
+	"zero samples" good.json x.json
+broken x.json 's/"samples":\[942/"samples":[NaN/'
+expect 2 'x.json:[0-9]+:[0-9]+: not JSON.*NaN' "NaN" good.json x.json
+broken x.json 's/"samples":\[942/"samples":[null/'
+expect 2 'x.json: metrics\[0\] \(fault.vvar\).samples\[0\] is not a number' \
+	"null for a sample" good.json x.json
+broken x.json 's/"samples":\[942/"samples":[1e999/'
+expect 2 'x.json:[0-9]+:[0-9]+: not JSON.*overflow' "infinity" \
+	good.json x.json
+broken x.json 's/"samples":\[942/"samples":[-1/'
+expect 2 'x.json: .*samples\[0\] is -1, below zero' "a negative time" \
+	good.json x.json
+broken x.json 's/"p50":942/"p50":900/'
+expect 2 'x.json: .*fault.vvar.*p50 is 900, its samples say 942' \
+	"a median that the samples contradict" good.json x.json
+broken x.json 's/"n":300/"n":301/'
+expect 2 'x.json: .*n is 301, but there are 300 samples' \
+	"a sample lost" good.json x.json
+broken x.json 's/"unit":"instructions"/"unit":"cycles"/'
+expect 2 "x.json: fault.vvar has unit 'cycles', but 'instructions' in good" \
+	"mixed units" good.json x.json
+broken x.json 's/"exact":true/"exact":false/'
+expect 2 'x.json: fault.vvar is statistical, but not in good' \
+	"exact on one side only" good.json x.json
+broken x.json 's/"better":"lower"/"better":"faster"/'
+expect 2 "x.json: .*better is 'faster'" "an unknown direction" \
+	good.json x.json
+broken x.json 's/"name":"gettime.MONOTONIC.vdso"/"name":"fault.vvar"/
+	s/"unit":"ns","exact":false/"unit":"instructions","exact":true/'
+expect 2 'x.json: metric fault.vvar is there twice' "a metric twice" \
+	good.json x.json
+broken x.json 's/gettime.MONOTONIC.vdso/gettime.other/'
+expect 2 'gettime.MONOTONIC.vdso is in good.json, but missing from new' \
+	"a metric gone" good.json x.json
+expect 0 'fault.vvar' "... unless it was not asked for" \
+	--metric 'fault.*' good.json x.json
+expect 2 'no metric matches' "a metric that nobody has" \
+	--metric nonesuch good.json x.json
+expect 2 'given twice' "a file twice on one side" \
+	good.json good.json -- good2.json
+expect 2 'no --' "three files and no separator" good.json good2.json x.json
+expect 2 'no files' "no file at all"
+expect 2 'alpha 2' "a significance above one" --alpha 2 good.json good2.json
+expect 2 'tolerance 1x' "a number and a letter" --tolerance 1x \
+	good.json good2.json
+expect 2 'unrecognized option' "an unknown option" --nonesuch \
+	good.json good2.json
+
+# --- other output --------------------------------------------------------------
+
+make_json icount.json seed=1 accel=tcg-icount cpus=1 fault=1994
+make_json icount2.json seed=1 accel=tcg-icount cpus=1
+expect 0 '^fault.vvar +1994 +942 +0\.47 +instructions, exact$' \
+	"a table of two kinds of run" --table icount.json good.json -- \
+	icount2.json good2.json
+expect 0 '^gettime.MONOTONIC.vdso +- +[0-9.]+ +- ' "a dash for what is not there" \
+	--table icount.json -- icount2.json good2.json
+expect 0 'fault.vvar 942 .*limit <= 942: holds' "a limit that holds" \
+	--limit '<= 942' --metric fault.vvar good.json
+expect 1 'limit < 942: BROKEN' "a limit that is broken" \
+	--limit '< 942' --metric fault.vvar good.json
+expect 4 'too noisy' "a limit within the noise" --limit '<= 100' \
+	--metric 'gettime*' noisy.json
+expect 2 "not one of" "a limit without a number" --limit '<= fast' \
+	--metric fault.vvar good.json
+expect 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
+	good.json
+expect 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
+	"benchstat's format" --benchstat good.json good2.json
+result $(($(grep -c ^Benchmark out) != 1800)) "... has every sample"
+
+echo "1..$nr"
+echo "# $((nr - failed)) passed, $failed failed"
+[ $failed = 0 ]

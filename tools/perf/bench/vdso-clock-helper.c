@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A small program that runs the measuring code of perf bench vdso-clock where
+ * perf itself can't: as a 32-bit process with the 32-bit vDSO, and as a static
+ * one whose exec, fork and page tables are not those of perf. Not for use by
+ * hand: perf carries it and gives it the arguments.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "vdso-clock.h"
+
+static int child_clock(char *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	return clock_gettime(CLOCK_MONOTONIC, &ts);
+}
+
+static int child_nothing(char *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static int child_fault(char *arg)
+{
+	return vc_child_fault(arg ? atoi(arg) : -1);
+}
+
+static const struct {
+	const char	*name;
+	int		(*child)(char *arg);
+	int		(*run)(const struct vc_conf *c);
+} modes[] = {
+	{ "child-clock",	child_clock,	NULL },
+	{ "child-nothing",	child_nothing,	NULL },
+	{ "child-fault",	child_fault,	NULL },
+	{ "gettime",		NULL,		vc_gettime },
+	{ "fork",		NULL,		vc_fork },
+	{ "fault-exec",		NULL,		vc_fault_exec },
+};
+
+int main(int argc, char **argv)
+{
+	struct vc_conf c = { .out = stdout };
+	int cpu, err;
+	unsigned int i;
+
+	for (i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(modes[i].name, argv[1]))
+			continue;
+		if (modes[i].child)
+			return modes[i].child(argv[2]);
+		if (argc != 10)
+			break;
+		c.loops = strtoul(argv[2], NULL, 0);
+		c.warmup = strtoul(argv[3], NULL, 0);
+		c.batch = strtoul(argv[4], NULL, 0);
+		c.seconds = strtod(argv[5], NULL);
+		c.unit = argv[6];
+		c.scale = strtod(argv[7], NULL);
+		c.exact = !strcmp(argv[6], "instructions");
+		cpu = atoi(argv[8]);
+		c.cpus = &cpu;
+		c.nr_cpus = cpu >= 0;
+		c.clocks = *argv[9] ? argv[9] : NULL;
+		err = modes[i].run(&c);
+		if (err < 0) {
+			fprintf(stderr, "vdso-clock %s: %s\n", argv[1],
+				strerror(-err));
+			return 1;
+		}
+		if (fflush(stdout))
+			return 1;
+		return err;
+	}
+	fprintf(stderr, "vdso-clock: a helper of perf bench vdso-clock, not for use by hand\n");
+	return 2;
+}

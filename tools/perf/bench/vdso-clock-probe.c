@@ -1,0 +1,1280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The measuring code of perf bench vdso-clock. Everything here runs in a child
+ * of perf or in a helper program: it may take the vDSO away from its process.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "vdso-clock.h"
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define NOINLINE	__attribute__((noinline))
+#define UNUSED		__attribute__((unused))
+
+/* 32-bit programs read 64-bit time, as libc does today */
+#if __SIZEOF_LONG__ == 4 && defined(__NR_clock_gettime64)
+#define NR_GETTIME	__NR_clock_gettime64
+#define NR_GETRES	__NR_clock_getres_time64
+#define SYM_GETTIME	"clock_gettime64"
+typedef struct { int64_t tv_sec, tv_nsec; } vc_ts;
+#else
+#define NR_GETTIME	__NR_clock_gettime
+#define NR_GETRES	__NR_clock_getres
+#define SYM_GETTIME	"clock_gettime"
+typedef struct { long tv_sec, tv_nsec; } vc_ts;
+#endif
+
+static double *vc_alloc(unsigned long n)
+{
+	double *p = calloc(n ? n : 1, sizeof(*p));
+
+	if (!p) {
+		fprintf(stderr, "vdso-clock: no memory for %lu samples: use a smaller --loops\n",
+			n);
+		exit(1);
+	}
+	return p;
+}
+
+/* ---- reports ---- */
+
+void vc_emit(const struct vc_conf *c, const char *name, const char *unit,
+	     bool exact, const double *val, unsigned long n)
+{
+	unsigned long i;
+
+	fprintf(c->out, "m %s %s %d lower %lu\n", name, unit, exact, n);
+	for (i = 0; i < n; i++)
+		fprintf(c->out, "%.6g\n", val[i]);
+}
+
+void vc_skip(const struct vc_conf *c, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(c->out, "s %s ", name);
+	vfprintf(c->out, fmt, ap);
+	fputc('\n', c->out);
+	va_end(ap);
+}
+
+void vc_say(const struct vc_conf *c, char kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(c->out, "%c ", kind);
+	vfprintf(c->out, fmt, ap);
+	fputc('\n', c->out);
+	va_end(ap);
+}
+
+/* Ticks become units, less what the timing itself costs */
+static void emit_ticks(const struct vc_conf *c, const char *name, double *val,
+		       unsigned long n, double overhead, double per)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		val[i] = (val[i] - overhead) * c->scale / per;
+	vc_emit(c, name, c->unit, c->exact, val, n);
+}
+
+static int cmp_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const double *val, unsigned long n)
+{
+	double *copy = vc_alloc(n), m;
+
+	memcpy(copy, val, n * sizeof(*val));
+	qsort(copy, n, sizeof(*copy), cmp_double);
+	m = n ? copy[(n - 1) / 2] : 0;
+	free(copy);
+	return m;
+}
+
+/* ---- time ---- */
+
+static inline uint64_t ticks(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	uint32_t lo, hi;
+
+	/* Ordered on both sides: neither end may drift over what is timed */
+	asm volatile("lfence\n\trdtsc\n\tlfence"
+		     : "=a" (lo), "=d" (hi) : : "memory");
+	return (uint64_t)hi << 32 | lo;
+#elif defined(__aarch64__)
+	uint64_t t;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r" (t) : : "memory");
+	return t;
+#else
+	vc_ts ts;
+
+	syscall(NR_GETTIME, CLOCK_MONOTONIC_RAW, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+#endif
+}
+
+uint64_t vc_ticks(void)
+{
+	return ticks();
+}
+
+const char *vc_tick_source(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return "tsc";
+#elif defined(__aarch64__)
+	return "cntvct";
+#else
+	return "clock_gettime system call";
+#endif
+}
+
+/* Seconds, by system call: the vDSO may be gone */
+double vc_now(void)
+{
+	vc_ts ts = { 0 };
+
+	syscall(NR_GETTIME, CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Dependent work that no CPU can shorten, and nothing else */
+NOINLINE uint64_t vc_work(unsigned int rounds)
+{
+	uint64_t t = ticks();
+#if defined(__x86_64__) || defined(__i386__)
+	unsigned int x = 3;
+
+	/* 8 instructions a round */
+	asm volatile("1:\n\t"
+		     "imull %1, %1\n\timull %1, %1\n\timull %1, %1\n\t"
+		     "imull %1, %1\n\timull %1, %1\n\timull %1, %1\n\t"
+		     "decl %0\n\tjnz 1b"
+		     : "+r" (rounds), "+r" (x) : : "cc");
+#else
+	unsigned int x = 3;
+
+	while (rounds--)
+		asm volatile("" : "+r" (x));
+#endif
+	return ticks() - t;
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+static NOINLINE uint64_t nop_work(unsigned int rounds)
+{
+	uint64_t t = ticks();
+
+	/* 8 instructions a round as well, but as cheap as can be */
+	asm volatile("1:\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\t"
+		     "decl %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
+	return ticks() - t;
+}
+#endif
+
+/*
+ * Under QEMU's -icount shift=0 the TSC moves by one for each instruction. No
+ * CPU runs six chained multiplications and six NOPs in exactly the same time
+ * and one tick for each instruction at that.
+ */
+bool vc_ticks_are_instructions(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	int try, good = 0;
+
+	for (try = 0; try < 8; try++) {
+		uint64_t a = vc_work(1000) - vc_work(500);
+		uint64_t b = nop_work(1000) - nop_work(500);
+
+		/* A timer interrupt may hit one of them */
+		if (a == 4000 && b == 4000)
+			good++;
+	}
+	return good >= 4;
+#else
+	return false;
+#endif
+}
+
+double vc_ns_per_tick(void)
+{
+	double s0, s1;
+	uint64_t t0, t1;
+
+	s0 = vc_now();
+	t0 = ticks();
+	do {
+		s1 = vc_now();
+		t1 = ticks();
+	} while (s1 - s0 < 0.05);
+	return t1 > t0 ? (s1 - s0) * 1e9 / (t1 - t0) : 1;
+}
+
+int vc_pin(const struct vc_conf *c, int n)
+{
+	cpu_set_t set;
+
+	if (!c->nr_cpus)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET(c->cpus[n % c->nr_cpus], &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+static bool expired(const struct vc_conf *c, double start)
+{
+	return c->seconds > 0 && vc_now() - start > c->seconds;
+}
+
+/* ---- gettime ---- */
+
+const struct vc_clock vc_clocks[] = {
+	{ "REALTIME",		0 },
+	{ "MONOTONIC",		1 },
+	{ "PROCESS_CPUTIME_ID",	2 },
+	{ "THREAD_CPUTIME_ID",	3 },
+	{ "MONOTONIC_RAW",	4 },
+	{ "REALTIME_COARSE",	5 },
+	{ "MONOTONIC_COARSE",	6 },
+	{ "BOOTTIME",		7 },
+	{ "REALTIME_ALARM",	8 },
+	{ "BOOTTIME_ALARM",	9 },
+	{ "TAI",		11 },
+	{ "AUX0",		16 },
+	{ "AUX1",		17 },
+	{ "AUX2",		18 },
+	{ "AUX3",		19 },
+	{ "AUX4",		20 },
+	{ "AUX5",		21 },
+	{ "AUX6",		22 },
+	{ "AUX7",		23 },
+	{ NULL,			0 }
+};
+
+static long buf[16];
+
+/* Not in every libc */
+#pragma weak getcpu
+
+long vc_sys_gettime(unsigned long clk, void *ts)
+{
+	return syscall(NR_GETTIME, clk, ts);
+}
+
+static long sys_getres(unsigned long clk, void *ts)
+{
+	return syscall(NR_GETRES, clk, ts);
+}
+
+static long sys_gettimeofday(unsigned long tv, void *tz)
+{
+	return syscall(__NR_gettimeofday, tv, tz);
+}
+
+#ifdef __NR_time
+static long sys_time(unsigned long t, void *unused UNUSED)
+{
+	return syscall(__NR_time, t);
+}
+#else
+#define sys_time NULL
+#endif
+
+static long sys_getcpu(unsigned long cpu, void *node)
+{
+	return syscall(__NR_getcpu, cpu, node, NULL);
+}
+
+/* How a function of libc or of the vDSO is called, as one type for all */
+#define AS_FN(f)	((vc_fn)(void *)(f))
+
+static const struct vc_call {
+	const char	*name;	/* NULL: one row for each clock */
+	const char	*sym;
+	void		*libc;
+	vc_fn		sys;
+	unsigned long	a;
+	void		*b;
+} calls[] = {
+	{ NULL, SYM_GETTIME, clock_gettime, vc_sys_gettime, 0, buf },
+	{ "clock_getres", "clock_getres", clock_getres, sys_getres, 1, buf },
+	{ "gettimeofday", "gettimeofday", gettimeofday, sys_gettimeofday,
+	  (unsigned long)buf, NULL },
+	{ "time", "time", time, sys_time, 0, NULL },
+	{ "getcpu", "getcpu", getcpu, sys_getcpu,
+	  (unsigned long)buf, buf + 1 },
+};
+
+static bool same_clock(const char *a, const char *b)
+{
+	if (!strncasecmp(b, "CLOCK_", 6) && strncasecmp(a, "clock_", 6))
+		b += 6;
+	return !strcasecmp(a, b);
+}
+
+const struct vc_clock *vc_find_clock(const char *name)
+{
+	const struct vc_clock *k;
+
+	for (k = vc_clocks; k->name; k++)
+		if (same_clock(k->name, name))
+			return k;
+	return NULL;
+}
+
+bool vc_known(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++)
+		if (calls[i].name && same_clock(calls[i].name, name))
+			return true;
+	return vc_find_clock(name);
+}
+
+void vc_list_known(FILE *f)
+{
+	const struct vc_clock *k;
+	unsigned int i;
+
+	for (k = vc_clocks; k->name; k++)
+		fprintf(f, "%s%s", k == vc_clocks ? "" : " ", k->name);
+	for (i = 0; i < ARRAY_LEN(calls); i++)
+		if (calls[i].name)
+			fprintf(f, " %s", calls[i].name);
+	fputc('\n', f);
+}
+
+static bool wanted(const struct vc_conf *c, const char *name)
+{
+	char *list, *tok, *save;
+	bool yes = false;
+
+	if (!c->clocks)
+		return true;
+	list = strdup(c->clocks);
+	for (tok = strtok_r(list, ",", &save); tok && !yes;
+	     tok = strtok_r(NULL, ",", &save))
+		yes = same_clock(name, tok);
+	free(list);
+	return yes;
+}
+
+#ifdef VC_STATIC
+/* No dlopen() in a static program */
+vc_fn vc_vdso_sym(const char *name UNUSED)
+{
+	return NULL;
+}
+#else
+vc_fn vc_vdso_sym(const char *name)
+{
+	static const char * const soname[] = {
+		"linux-vdso.so.1", "linux-gate.so.1", "linux-vdso64.so.1",
+		"linux-vdso32.so.1"
+	};
+	static const char * const prefix[] = { "__vdso_", "__kernel_" };
+	void *vdso = NULL, *sym = NULL;
+	char full[64];
+	unsigned int i;
+
+	if (!getauxval(AT_SYSINFO_EHDR))
+		return NULL;
+	for (i = 0; i < ARRAY_LEN(soname) && !vdso; i++)
+		vdso = dlopen(soname[i], RTLD_LAZY | RTLD_NOLOAD);
+	if (!vdso)
+		return NULL;
+	for (i = 0; i < ARRAY_LEN(prefix) && !sym; i++) {
+		snprintf(full, sizeof(full), "%s%s", prefix[i], name);
+		sym = dlsym(vdso, full);
+	}
+	return AS_FN(sym);
+}
+#endif
+
+/* What a call costs before it does anything */
+static NOINLINE long empty_call(unsigned long a UNUSED, void *b UNUSED)
+{
+	asm volatile("");
+	return 0;
+}
+
+static NOINLINE long tsc_call(unsigned long a UNUSED, void *b UNUSED)
+{
+	return ticks();
+}
+
+static NOINLINE uint64_t time_calls(vc_fn fn, unsigned long a, void *b,
+				    unsigned long n)
+{
+	uint64_t t = ticks();
+
+	do {
+		fn(a, b);
+	} while (--n);
+	return ticks() - t;
+}
+
+struct path {
+	const char	*name;
+	vc_fn		fn;
+	double		*val;
+};
+
+/*
+ * All paths of one row in turns, so that what else the machine does meets all
+ * of them alike; the empty call among them.
+ */
+static void gettime_row(const struct vc_conf *c, const char *row,
+			struct path *path, int nr, unsigned long a, void *b)
+{
+	double start = vc_now(), overhead;
+	unsigned long i, n = 0;
+	char name[80];
+	int p;
+
+	for (p = 0; p < nr; p++)
+		path[p].val = vc_alloc(c->loops);
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		if (i > c->warmup && expired(c, start))
+			break;
+		for (p = 0; p < nr; p++) {
+			double t;
+
+			if (!path[p].fn)
+				continue;
+			t = time_calls(path[p].fn, a, b, c->batch);
+			if (i >= c->warmup)
+				path[p].val[i - c->warmup] = t;
+		}
+		if (i >= c->warmup)
+			n++;
+	}
+	overhead = median(path[0].val, n);
+	for (p = 1; p < nr; p++) {
+		snprintf(name, sizeof(name), "gettime.%s.%s", row,
+			 path[p].name);
+		if (path[p].fn)
+			emit_ticks(c, name, path[p].val, n, overhead, c->batch);
+	}
+	/* Kept from the last row only: one figure for the report */
+	if (!strcmp(row, "tsc"))
+		emit_ticks(c, "overhead.call", path[0].val, n, 0, c->batch);
+	for (p = 0; p < nr; p++)
+		free(path[p].val);
+}
+
+static void gettime_call(const struct vc_conf *c, const char *row,
+			 const struct vc_call *call, unsigned long a)
+{
+	struct path path[] = {
+		{ "empty",	empty_call,		NULL },
+		{ "vdso",	vc_vdso_sym(call->sym),	NULL },
+		{ "libc",	AS_FN(call->libc),	NULL },
+		{ "syscall",	call->sys,		NULL },
+	};
+	char name[80];
+
+	if (!path[1].fn) {
+		snprintf(name, sizeof(name), "gettime.%s.vdso", row);
+		vc_skip(c, name, getauxval(AT_SYSINFO_EHDR) ?
+			"the vDSO has no %s" : "no vDSO to look for %s in",
+			call->sym);
+	}
+	if (!path[3].fn) {
+		snprintf(name, sizeof(name), "gettime.%s.syscall", row);
+		vc_skip(c, name, "no such system call here");
+	}
+	gettime_row(c, row, path, ARRAY_LEN(path), a, call->b);
+}
+
+int vc_gettime(const struct vc_conf *c)
+{
+	struct path tsc[] = {
+		{ "empty",	empty_call,	NULL },
+		{ "ordered",	tsc_call,	NULL },
+	};
+	const struct vc_clock *k;
+	unsigned int i;
+	char name[80];
+
+	if (vc_pin(c, 0))
+		return -errno;
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		const struct vc_call *call = &calls[i];
+
+		if (call->name) {
+			if (wanted(c, call->name))
+				gettime_call(c, call->name, call, call->a);
+			continue;
+		}
+		for (k = vc_clocks; k->name; k++) {
+			if (!wanted(c, k->name))
+				continue;
+			if (!call->sys(k->id, buf)) {
+				gettime_call(c, k->name, call, k->id);
+				continue;
+			}
+			snprintf(name, sizeof(name), "gettime.%s", k->name);
+			vc_skip(c, name, "the kernel refuses it: %s",
+				strerror(errno));
+		}
+	}
+	gettime_row(c, "tsc", tsc, ARRAY_LEN(tsc), 0, NULL);
+	return 0;
+}
+
+/* ---- areas ---- */
+
+/* The [vvar*] and [vdso] lines of maps, in address order */
+int vc_find_areas(struct vc_area *area, int max)
+{
+	static char maps[1 << 16];
+	size_t len = 0;
+	ssize_t got;
+	char *line, *save;
+	int n = 0, fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while ((got = read(fd, maps + len, sizeof(maps) - 1 - len)) > 0)
+		len += got;
+	close(fd);
+	maps[len] = 0;
+	for (line = strtok_r(maps, "\n", &save); line && n < max;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char *name = strchr(line, '[');
+		unsigned long from, to;
+
+		if (!name || (strncmp(name, "[vvar", 5) &&
+			      strcmp(name, "[vdso]")))
+			continue;
+		if (sscanf(line, "%lx-%lx", &from, &to) != 2)
+			continue;
+		area[n].start = from;
+		area[n].end = to;
+		snprintf(area[n].name, sizeof(area[n].name), "%s", name);
+		n++;
+	}
+	return n;
+}
+
+static sigjmp_buf bus_jmp;
+
+static void on_bus(int sig)
+{
+	siglongjmp(bus_jmp, sig);
+}
+
+/* Is there anything to read? Touches the page. */
+static bool readable(uintptr_t page)
+{
+	struct sigaction sa = { .sa_handler = on_bus }, old, old_segv;
+	bool ok = false;
+
+	sigaction(SIGBUS, &sa, &old);
+	sigaction(SIGSEGV, &sa, &old_segv);
+	if (!sigsetjmp(bus_jmp, 1)) {
+		(void)*(const volatile char *)page;
+		ok = true;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	sigaction(SIGSEGV, &old_segv, NULL);
+	return ok;
+}
+
+static NOINLINE uint64_t touch(uintptr_t p)
+{
+	uint64_t t = ticks();
+
+	(void)*(const volatile char *)p;
+	return ticks() - t;
+}
+
+/* 32-bit libc enters the kernel through the vDSO, which would touch it */
+static long raw_syscall(long nr, long a, void *b)
+{
+#ifdef __i386__
+	long ret;
+
+	asm volatile("int $0x80" : "=a" (ret) : "a" (nr), "b" (a), "c" (b)
+		     : "memory");
+	return ret;
+#else
+	return syscall(nr, a, b);
+#endif
+}
+
+static pid_t raw_fork(void)
+{
+#ifdef __i386__
+	return raw_syscall(__NR_fork, 0, NULL);
+#else
+	return fork();
+#endif
+}
+
+static long minflt(void)
+{
+	struct rusage ru;
+
+	raw_syscall(__NR_getrusage, RUSAGE_THREAD, &ru);
+	return ru.ru_minflt;
+}
+
+/*
+ * A 2 MiB range of address space of our own: one page table page serves it,
+ * and a page that stays mapped and present keeps that alive, so that a touch
+ * measures the fault and not the allocation of page tables. What isn't used is
+ * reserved, or the threads of contend would map there.
+ */
+#define ROOM_SIZE	(2UL << 20)
+#define ROOM_CLOCK	(ROOM_SIZE / 4)	/* where the vvar pages go */
+#define ROOM_ZERO	(ROOM_SIZE / 2)	/* where the zero page goes */
+#define ROOM_OTHER	(ROOM_ZERO + ROOM_SIZE / 4)	/* and one more */
+#define ROOM_FILE	(ROOM_ZERO + ROOM_SIZE / 8)	/* and a file's */
+
+struct room {
+	uintptr_t	base;
+	size_t		page, size;	/* of vvar and vDSO together */
+	size_t		text;		/* offset of the vDSO in it */
+	int		file;		/* a file of one page */
+};
+
+static int map_anon(uintptr_t at, size_t size, int prot)
+{
+	void *p = mmap((void *)at, size, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		       -1, 0);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+#if defined(__x86_64__) && defined(__LP64__)
+#define ARCH_MAP_VDSO	0x2003	/* ARCH_MAP_VDSO_64 */
+
+static long map_vdso(uintptr_t at)
+{
+	return syscall(__NR_arch_prctl, ARCH_MAP_VDSO, at);
+}
+#else
+static long map_vdso(uintptr_t at UNUSED)
+{
+	errno = ENOSYS;
+	return -1;
+}
+#endif
+
+/* A fresh vvar and vDSO, no page of them present */
+static int remap_clock(struct room *r)
+{
+	uintptr_t at = r->base + ROOM_CLOCK;
+
+	munmap((void *)at, r->size);
+	if (map_vdso(at) <= 0)
+		return -errno;
+	/* arch_prctl takes the address as a hint */
+	if (msync((void *)at, r->size, MS_ASYNC))
+		return -EEXIST;
+	return 0;
+}
+
+static int remap_zero(struct room *r)
+{
+	return map_anon(r->base + ROOM_ZERO, r->page, PROT_READ);
+}
+
+/* From here on libc must not read the clock: its vDSO goes away */
+static int room_init(struct room *r, const char **why)
+{
+	struct vc_area area[8];
+	int i, err, n = vc_find_areas(area, ARRAY_LEN(area));
+	void *p;
+
+	*why = "the mappings of this process";
+	if (n < 0)
+		return n;
+	if (n < 2)
+		return -ENOENT;
+	r->page = sysconf(_SC_PAGESIZE);
+	r->size = area[n - 1].end - area[0].start;
+	r->text = area[n - 1].start - area[0].start;
+
+	*why = "address space";
+	p = mmap(NULL, 2 * ROOM_SIZE, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->base = ((uintptr_t)p + ROOM_SIZE - 1) & ~(ROOM_SIZE - 1);
+	err = map_anon(r->base, r->page, PROT_READ | PROT_WRITE);
+	if (err)
+		return err;
+	*(volatile char *)r->base = 1;
+
+	*why = "arch_prctl(ARCH_MAP_VDSO_64)";
+	for (i = 0; i < n; i++)
+		munmap((void *)area[i].start, area[i].end - area[i].start);
+	return remap_clock(r);
+}
+
+/* ---- fault ---- */
+
+#define MAX_TARGETS	64
+
+struct target {
+	char		name[40];
+	size_t		offset;		/* in the vvar and vDSO mapping */
+	bool		zero;
+	double		*val, *flt, *retry;
+};
+
+static void add_target(struct target *t, int *n, const char *name, int page,
+		       size_t offset)
+{
+	if (*n == MAX_TARGETS)
+		return;
+	if (page)
+		snprintf(t[*n].name, sizeof(t->name), "%s.page%d", name, page);
+	else
+		snprintf(t[*n].name, sizeof(t->name), "%s", name);
+	t[*n].offset = offset;
+	t[*n].zero = !strcmp(name, "zero");
+	(*n)++;
+}
+
+/* A fresh mapping, and the address in it; 0 if it can't be had */
+static uintptr_t fresh(struct room *r, const struct target *t)
+{
+	if (t->zero)
+		return remap_zero(r) ? 0 : r->base + ROOM_ZERO;
+	return remap_clock(r) ? 0 : r->base + ROOM_CLOCK + t->offset;
+}
+
+static long vmstat_retry(int fd)
+{
+	static char text[1 << 15];
+	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
+	char *p;
+
+	if (got <= 0)
+		return -1;
+	text[got] = 0;
+	p = strstr(text, "\nvma_lock_retry ");
+	return p ? atol(p + sizeof("\nvma_lock_retry ") - 1) : -1;
+}
+
+/* How often each first touch had to start again under mmap_lock */
+static void fault_retries(const struct vc_conf *c, struct room *r,
+			  struct target *t, int nr)
+{
+	int i, k, n = c->loops < 32 ? c->loops : 32;
+	int fd = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+	char name[80];
+	double *val;
+
+	if (fd < 0 || vmstat_retry(fd) < 0) {
+		vc_skip(c, "fault.vvar.vma_lock_retry",
+			"no vma_lock_retry in /proc/vmstat (CONFIG_PER_VMA_LOCK_STATS)");
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	val = vc_alloc(n);
+	for (k = 0; k < nr; k++) {
+		for (i = 0; i < n; i++) {
+			uintptr_t p = fresh(r, &t[k]);
+			long before = vmstat_retry(fd);
+
+			if (p)
+				touch(p);
+			val[i] = vmstat_retry(fd) - before;
+		}
+		snprintf(name, sizeof(name), "fault.%.39s.vma_lock_retry",
+			 t[k].name);
+		vc_emit(c, name, "count", true, val, n);
+	}
+	free(val);
+	close(fd);
+}
+
+/* Faults that it takes until every page of a range is there */
+static void fault_all(const struct vc_conf *c, struct room *r,
+		      const char *name, struct target *t, int nr,
+		      const char *kind)
+{
+	double flt = 0;
+	int k, len = strlen(kind);
+
+	if (remap_clock(r))
+		return;
+	for (k = 0; k < nr; k++) {
+		long before = minflt();
+
+		if (strncmp(t[k].name, kind, len))
+			continue;
+		touch(r->base + ROOM_CLOCK + t[k].offset);
+		flt += minflt() - before;
+	}
+	vc_emit(c, name, "faults", true, &flt, 1);
+}
+
+static NOINLINE uint64_t time_getppid(void)
+{
+	uint64_t t = ticks();
+
+	syscall(__NR_getppid);
+	return ticks() - t;
+}
+
+static NOINLINE uint64_t time_nothing(void)
+{
+	uint64_t t = ticks();
+
+	return ticks() - t;
+}
+
+int vc_fault(const struct vc_conf *c)
+{
+	struct target t[MAX_TARGETS] = { 0 };
+	double *warm, *pid, *none, start, overhead, nothing;
+	unsigned long i, n = 0;
+	struct room r = { 0 };
+	const char *why;
+	int k, nr = 0, err;
+	size_t off;
+	char name[80];
+
+	if (vc_pin(c, 0))
+		return -errno;
+	err = room_init(&r, &why);
+	if (err) {
+		vc_say(c, 'w', "fault: %s: %s", why, strerror(-err));
+		return VC_EXIT_FALLBACK;
+	}
+	for (off = 0; off < r.size; off += r.page) {
+		bool text = off >= r.text;
+		int page = (text ? off - r.text : off) / r.page;
+
+		if (readable(r.base + ROOM_CLOCK + off)) {
+			add_target(t, &nr, text ? "text" : "vvar", page, off);
+			continue;
+		}
+		snprintf(name, sizeof(name), "fault.vvar.page%d", page);
+		vc_skip(c, name, "SIGBUS: nothing behind this page");
+	}
+	add_target(t, &nr, "zero", 0, 0);
+	for (k = 0; k < nr; k++) {
+		t[k].val = vc_alloc(c->loops);
+		t[k].flt = vc_alloc(c->loops);
+	}
+	warm = vc_alloc(c->loops);
+	pid = vc_alloc(c->loops);
+	none = vc_alloc(c->loops);
+
+	start = vc_now();
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		long s = (long)i - (long)c->warmup;
+
+		if (s > 0 && expired(c, start))
+			break;
+		for (k = 0; k < nr; k++) {
+			uintptr_t p = fresh(&r, &t[k]);
+			long before = minflt();
+			double val;
+
+			if (!p)
+				return -errno;
+			val = touch(p);
+			if (s < 0)
+				continue;
+			t[k].flt[s] = minflt() - before;
+			t[k].val[s] = val;
+		}
+		if (s < 0) {
+			time_getppid();
+			time_nothing();
+			continue;
+		}
+		warm[s] = touch(r.base);
+		pid[s] = time_getppid();
+		none[s] = time_nothing();
+		n++;
+	}
+
+	overhead = median(warm, n);
+	nothing = median(none, n);
+	for (k = 0; k < nr; k++) {
+		snprintf(name, sizeof(name), "fault.%.39s", t[k].name);
+		emit_ticks(c, name, t[k].val, n, overhead, 1);
+		snprintf(name, sizeof(name), "fault.%.39s.faults", t[k].name);
+		vc_emit(c, name, "faults", true, t[k].flt, n);
+	}
+	fault_all(c, &r, "fault.vvar.all.faults", t, nr, "vvar");
+	fault_all(c, &r, "fault.text.all.faults", t, nr, "text");
+	emit_ticks(c, "fault.getppid", pid, n, nothing, 1);
+	emit_ticks(c, "overhead.touch", warm, n, 0, 1);
+	emit_ticks(c, "overhead.timer", none, n, 0, 1);
+	fault_retries(c, &r, t, nr);
+	return 0;
+}
+
+/* ---- contend ---- */
+
+struct mapper {
+	const struct vc_conf	*c;
+	pthread_t		thread;
+	size_t			size;
+	int			nr;
+	volatile bool		*stop;
+	volatile unsigned long	rounds;
+};
+
+/* Holds mmap_lock for writing and reading as often as one thread can */
+static void *mapper(void *arg)
+{
+	struct mapper *m = arg;
+
+	vc_pin(m->c, m->nr);
+	while (!*m->stop) {
+		void *p = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+			       -1, 0);
+
+		if (p != MAP_FAILED)
+			munmap(p, m->size);
+		m->rounds++;
+	}
+	return NULL;
+}
+
+static void spin(uint64_t t)
+{
+	uint64_t start = ticks();
+
+	while (ticks() - start < t)
+		;
+}
+
+/*
+ * Mapping a fresh page has just waited for mmap_lock, so the other threads are
+ * still waking up when it returns. A random wait of up to one of their rounds
+ * makes the touch meet them at any point of their work. Meanwhile they have
+ * flushed this CPU's TLB many times, which costs an emulated CPU more than the
+ * fault itself, so two faults that aren't timed come first, one anonymous and
+ * one of a file: neither needs mmap_lock.
+ */
+static int contend_touch(struct room *r, const struct target *target,
+			 uint64_t round, uint64_t *t)
+{
+	static uint64_t x = 88172645463325252ULL;
+	uintptr_t other = r->base + ROOM_OTHER, file = r->base + ROOM_FILE, p;
+
+	if (map_anon(other, r->page, PROT_READ) ||
+	    mmap((void *)file, r->page, PROT_READ, MAP_SHARED | MAP_FIXED,
+		 r->file, 0) == MAP_FAILED)
+		return errno;
+	p = fresh(r, target);
+	if (!p)
+		return errno;
+	/* xorshift: the same waits in each run */
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	spin(x % (round + 1));
+	touch(file);
+	touch(other);
+	*t = touch(p);
+	return 0;
+}
+
+static int contend_size(const struct vc_conf *c, struct room *r,
+			const char *label, size_t size)
+{
+	static const struct target clock = { .name = "vvar" };
+	static const struct target zero = { .name = "zero", .zero = true };
+	double *val[2], start, overhead, *warm, rounds = 0;
+	struct mapper *m = calloc(c->threads, sizeof(*m));
+	volatile bool stop = false;
+	unsigned long i, n = 0;
+	uint64_t round = 0;
+	unsigned int k;
+	char name[80];
+	int err = 0;
+
+	if (!m)
+		return -ENOMEM;
+	val[0] = vc_alloc(c->loops);
+	val[1] = vc_alloc(c->loops);
+	warm = vc_alloc(c->loops);
+	for (k = 0; k < c->threads; k++) {
+		m[k].c = c;
+		m[k].size = size;
+		m[k].nr = k + 1;
+		m[k].stop = &stop;
+		err = pthread_create(&m[k].thread, NULL, mapper, &m[k]);
+		if (err)
+			break;
+	}
+	start = vc_now();
+	if (!err) {
+		uint64_t t = ticks();
+		unsigned long from = m[0].rounds;
+
+		while (m[0].rounds < from + 20 && vc_now() - start < 10)
+			;
+		round = (ticks() - t) / 20;
+	}
+	start = vc_now();
+	for (i = 0; !err && i < c->warmup + c->loops; i++) {
+		long s = (long)i - (long)c->warmup;
+		uint64_t t[3];
+
+		if (s > 0 && expired(c, start))
+			break;
+		/* The yardstick takes turns with what is measured */
+		err = contend_touch(r, &clock, round, &t[0]);
+		if (!err)
+			err = contend_touch(r, &zero, round, &t[1]);
+		t[2] = touch(r->base);
+		if (err || s < 0)
+			continue;
+		val[0][s] = t[0];
+		val[1][s] = t[1];
+		warm[s] = t[2];
+		n++;
+	}
+	stop = true;
+	while (k--) {
+		pthread_join(m[k].thread, NULL);
+		rounds += m[k].rounds;
+	}
+	if (!err) {
+		overhead = median(warm, n);
+		snprintf(name, sizeof(name), "contend.%s.vvar", label);
+		emit_ticks(c, name, val[0], n, overhead, 1);
+		snprintf(name, sizeof(name), "contend.%s.zero", label);
+		emit_ticks(c, name, val[1], n, overhead, 1);
+		snprintf(name, sizeof(name), "contend.%s.rounds", label);
+		vc_emit(c, name, "count", false, &rounds, 1);
+	}
+	free(val[0]);
+	free(val[1]);
+	free(warm);
+	free(m);
+	return -err;
+}
+
+int vc_contend(const struct vc_conf *c)
+{
+	static const struct {
+		const char	*label;
+		size_t		size;
+	} sizes[] = {
+		{ "64K", 64UL << 10 },
+		{ "2M", 2UL << 20 },
+	};
+	struct room r = { 0 };
+	unsigned int i;
+	const char *why;
+	int err;
+
+	if (vc_pin(c, 0))
+		return -errno;
+	err = room_init(&r, &why);
+	if (err) {
+		vc_say(c, 'w', "contend: %s: %s", why, strerror(-err));
+		return VC_EXIT_FALLBACK;
+	}
+	r.file = memfd_create("vdso-clock", MFD_CLOEXEC);
+	if (r.file < 0 || pwrite(r.file, "x", 1, 0) != 1 ||
+	    ftruncate(r.file, r.page))
+		return -errno;
+	for (i = 0; !err && i < ARRAY_LEN(sizes); i++)
+		err = contend_size(c, &r, sizes[i].label, sizes[i].size);
+	return err;
+}
+
+/* ---- exec (in the static helper, whose address space is small) ---- */
+
+static pid_t spawn(const char *mode, char *arg)
+{
+	char *argv[] = { (char *)"vdso-clock", (char *)mode, arg, NULL };
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execve("/proc/self/exe", argv, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
+static int finish(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* One first touch of each kind in a process that has just been exec'ed */
+struct cold {
+	uint64_t	vvar, text, zero, warm;
+	long		vvar_flt, text_flt, zero_flt;
+};
+
+int vc_child_fault(int fd)
+{
+	struct cold *cold = mmap(NULL, sizeof(*cold), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct vc_area area[8];
+	int n = vc_find_areas(area, ARRAY_LEN(area));
+	long before;
+	pid_t pid;
+	void *p;
+
+	if (cold == MAP_FAILED || n < 2)
+		return 1;
+	/* The start of the program has read the vDSO: page tables are there */
+	cold->warm = touch(area[n - 1].start);
+	before = minflt();
+	cold->vvar = touch(area[0].start);
+	cold->vvar_flt = minflt() - before;
+	cold->warm = touch(area[0].start);
+
+	/* Fork copies the page tables of vvar, but not of the vDSO's text */
+	pid = raw_fork();
+	if (!pid) {
+		cold->text = touch((uintptr_t)cold);
+		before = minflt();
+		cold->text = touch(area[n - 1].start);
+		cold->text_flt = minflt() - before;
+		_exit(0);
+	}
+	if (finish(pid))
+		return 1;
+
+	/* Two pages, one present: the other one's page table is there */
+	p = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return 1;
+	touch((uintptr_t)p + page);
+	before = minflt();
+	cold->zero = touch((uintptr_t)p);
+	cold->zero_flt = minflt() - before;
+	return write(fd, cold, sizeof(*cold)) != sizeof(*cold);
+}
+
+int vc_fault_exec(const struct vc_conf *c)
+{
+	double *val[7], start = vc_now(), overhead;
+	struct cold cold = { 0 };
+	unsigned long i, n = 0;
+	char arg[16];
+	int k, fd[2];
+
+	if (vc_pin(c, 0) || pipe(fd))
+		return -errno;
+	snprintf(arg, sizeof(arg), "%d", fd[1]);
+	for (k = 0; k < 7; k++)
+		val[k] = vc_alloc(c->loops);
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		long s = (long)i - (long)c->warmup;
+
+		if (s > 0 && expired(c, start))
+			break;
+		if (finish(spawn("child-fault", arg)) ||
+		    read(fd[0], &cold, sizeof(cold)) != sizeof(cold))
+			return -ECHILD;
+		if (s < 0)
+			continue;
+		val[0][s] = cold.vvar;
+		val[1][s] = cold.text;
+		val[2][s] = cold.zero;
+		val[3][s] = cold.warm;
+		val[4][s] = cold.vvar_flt;
+		val[5][s] = cold.text_flt;
+		val[6][s] = cold.zero_flt;
+		n++;
+	}
+	overhead = median(val[3], n);
+	emit_ticks(c, "fault.vvar", val[0], n, overhead, 1);
+	emit_ticks(c, "fault.text", val[1], n, overhead, 1);
+	emit_ticks(c, "fault.zero", val[2], n, overhead, 1);
+	emit_ticks(c, "overhead.touch", val[3], n, 0, 1);
+	vc_emit(c, "fault.vvar.faults", "faults", true, val[4], n);
+	vc_emit(c, "fault.text.faults", "faults", true, val[5], n);
+	vc_emit(c, "fault.zero.faults", "faults", true, val[6], n);
+	for (k = 0; k < 7; k++)
+		free(val[k]);
+	return 0;
+}
+
+int vc_fork(const struct vc_conf *c)
+{
+	double *val[2] = { vc_alloc(c->loops), vc_alloc(c->loops) };
+	double start = vc_now();
+	unsigned long i, n = 0;
+
+	if (vc_pin(c, 0))
+		return -errno;
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		long s = (long)i - (long)c->warmup;
+		uint64_t t[3];
+		pid_t pid;
+
+		if (s > 0 && expired(c, start))
+			break;
+		t[0] = ticks();
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (finish(pid))
+			return -ECHILD;
+		t[1] = ticks();
+		if (finish(spawn("child-clock", NULL)))
+			return -ECHILD;
+		t[2] = ticks();
+		if (s < 0)
+			continue;
+		val[0][s] = t[1] - t[0];
+		val[1][s] = t[2] - t[1];
+		n++;
+	}
+	emit_ticks(c, "exec.fork_exit", val[0], n, 0, 1);
+	emit_ticks(c, "exec.vfork_exec_exit", val[1], n, 0, 1);
+	free(val[0]);
+	free(val[1]);
+	return 0;
+}

@@ -25,6 +25,11 @@
 #define SCHEMA		"vdso-clock/1"
 #define ROUNDS		2000	/* of bootstrap and permutation */
 #define CLUSTERS	5	/* with so many runs, runs are the unit */
+/*
+ * One boot can differ from the next of the same kernel by as much: layout and
+ * the host's load. A few boots don't show it reliably.
+ */
+#define BOOT_NOISE	0.15
 #define TAIL_SAMPLES	300	/* three beyond p99 */
 #define MAX_MORE	999
 #define ROUNDING	0.000001	/* of a writer that prints 6 digits */
@@ -451,7 +456,8 @@ static char *mark(const struct metric *m)
 
 static bool has_tail(const struct metric *m)
 {
-	return !m->exact && !fnmatch("contend.*", m->name, 0);
+	return !m->exact && !fnmatch("contend.*", m->name, 0) &&
+		strcmp(m->unit, "count");
 }
 
 /* The distinct values of a field over the files of one side */
@@ -729,12 +735,17 @@ static double *run_quantiles(const struct sample_set *s, double q)
 	return v;
 }
 
-static double p_value(const struct sample_set *a, const struct sample_set *b,
-		      double q)
+static bool few_runs(const struct metric *m)
 {
+	return m->set[OLD].nr_runs < CLUSTERS || m->set[NEW].nr_runs < CLUSTERS;
+}
+
+static double p_value(const struct metric *m, double q)
+{
+	const struct sample_set *a = &m->set[OLD], *b = &m->set[NEW];
 	double *x, *y, p;
 
-	if (a->nr_runs < CLUSTERS || b->nr_runs < CLUSTERS)
+	if (few_runs(m))
 		return q == 0.5 ? mann_whitney(a->sorted, a->n, b->sorted,
 					       b->n) :
 				  permutation_p(a, b, q, ROUNDS);
@@ -757,9 +768,12 @@ static enum verdict direction(const struct metric *m, double by)
 
 static double noise_of(const struct metric *m, double q)
 {
-	return fmax(pair_noise(&m->set[AA], q),
-		    fmax(split_noise(&m->set[OLD], q),
-			 split_noise(&m->set[NEW], q)));
+	double noise = fmax(split_noise(&m->set[OLD], q),
+			    split_noise(&m->set[NEW], q));
+
+	if (m->set[AA].n)
+		return fmax(noise, pair_noise(&m->set[AA], q));
+	return few_runs(m) ? fmax(noise, BOOT_NOISE) : noise;
 }
 
 /* How many more runs a side until the interval is as narrow as it must be */
@@ -769,8 +783,9 @@ static double runs_needed(const struct change *c, size_t runs)
 
 	if (fabs(c->by) > threshold) {
 		/* Large enough, but not above the noise or not certain */
-		factor = c->noise / fabs(c->by);
-		factor = fmax(factor, half / fabs(c->by));
+		factor = half / fabs(c->by);
+		if (runs >= CLUSTERS)
+			factor = fmax(factor, c->noise / fabs(c->by));
 	} else {
 		room = fmax(threshold - fabs(c->by), threshold / 10);
 		factor = half / room;
@@ -794,7 +809,7 @@ static struct change statistical(const struct metric *m, double q)
 	c.iv = bootstrap(a, b, q, 1 - alpha, ROUNDS);
 	c.iv.lo -= 1;
 	c.iv.hi -= 1;
-	c.p = p_value(a, b, q);
+	c.p = p_value(m, q);
 	c.noise = noise_of(m, q);
 
 	if (q > 0.9 && least < TAIL_SAMPLES) {
@@ -808,6 +823,8 @@ static struct change statistical(const struct metric *m, double q)
 	} else {
 		c.verdict = NOISY;
 		c.more = runs_needed(&c, runs);
+		if (few_runs(m))
+			c.more = fmax(c.more, CLUSTERS - (double)runs);
 	}
 	return c;
 }

@@ -31,7 +31,7 @@ help:
 ##   make bench       build stock and patched, boot both, print the table
 ##   make test        all that CI runs; ends in "N passed, N failed"
 ##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
-##   make shell       a shell in the patched guest  [GUEST='--kernel stock']
+##   make selftests   the kernel's own on stock and patched, and ours
 ## Pieces
 ##   make deps        install what is missing (Debian; as root)
 ##   make kernel-stock kernel-vvar perf tools
@@ -72,8 +72,33 @@ $(OUT)/initramfs.cpio: $(OUT)/tools/guest-init
 	@cp $< $(OUT)/initramfs/init
 	@cd $(OUT)/initramfs && echo init | cpio -o -H newc --quiet > $@
 
+$(OUT)/vvar-compare: tools/vvar/vvar-compare.c tools/vvar/vvar-compare-stats.c \
+		tools/vvar/vvar-compare-stats.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -o $@ $(filter %.c,$^) -ljansson -lm
+
 .PHONY: tools
-tools: deps $(OUT)/initramfs.cpio
+tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare
+
+# --- what people type ------------------------------------------------------
+
+.PHONY: bench test kunit selftests
+bench: kernel-stock kernel-vvar perf tools
+	@scripts/bench
+
+test: kernel-stock kernel-vvar perf tools
+	@scripts/test
+
+# kunit.py is the kernel's own; FILTER is its glob of suites and cases
+kunit: deps
+	@scripts/prepare vvar
+	@cd $(OUT)/vvar && tools/testing/kunit/kunit.py run --arch=x86_64 \
+		--kunitconfig=$(CURDIR) --jobs=$(JOBS) \
+		--json=$(OUT)/kunit.json $(FILTER)
+
+selftests: kernel-stock kernel-vvar tools
+	@scripts/selftests same
+	@scripts/selftests ours
 
 .PHONY: clean
 clean:

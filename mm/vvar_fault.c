@@ -88,10 +88,10 @@ static struct page *vvar_timens_page(struct vm_area_struct *vma)
 		return vvar_borrowed_timens_page(vma->vm_mm);
 	/* VM_PFNMAP and no ->access(): nobody faults in another task's mm */
 	VM_WARN_ON_ONCE(vma->vm_mm != current->mm);
-	return current->nsproxy->time_ns->vvar_page;
-#else
-	return NULL;
+	if (unlikely(current->nsproxy->time_ns != &init_time_ns))
+		return current->nsproxy->time_ns->vvar_page;
 #endif
+	return NULL;
 }
 
 /*

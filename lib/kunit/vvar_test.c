@@ -255,14 +255,15 @@ static void vvar_fault_pte_is_special_readonly_user_nx(struct kunit *test)
 static void vvar_fault_leaves_page_references_alone(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 1, BIT(0));
-	unsigned long rss;
+	s64 rss;
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	rss = get_mm_rss(current->mm);
+	rss = percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]);
 	touch(test, TEST_ADDR + PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, page_ref_count(t->page[0]), 1);
 	KUNIT_EXPECT_FALSE(test, page_mapped(t->page[0]));
-	KUNIT_EXPECT_EQ(test, get_mm_rss(current->mm), rss);
+	KUNIT_EXPECT_EQ(test, rss,
+			percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]));
 }
 
 static void vvar_fault_maps_slots_in_use_at_once(struct kunit *test)
@@ -498,7 +499,7 @@ static void vvar_vdso_text_takes_one_fault(struct kunit *test)
 		EXPECT_PTE(test, pte, !pte_write(pte));
 		EXPECT_PTE(test, pte, pte_exec(pte));
 	}
-	KUNIT_EXPECT_EQ(test, get_mm_counter(current->mm, MM_FILEPAGES),
+	KUNIT_EXPECT_EQ(test, percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]),
 			image->size >> PAGE_SHIFT);
 }
 
@@ -509,7 +510,7 @@ static void vvar_vdso_text_breakpoint_is_private(struct kunit *test)
 	char insn = 0xcc, old = *(char *)image->data, got = 0;
 
 	KUNIT_ASSERT_NE(test, old, insn);
-	KUNIT_EXPECT_EQ(test, 1, access_process_vm(current, addr, &insn, 1,
+	KUNIT_EXPECT_EQ(test, 1, access_remote_vm(current->mm, addr, &insn, 1,
 						   FOLL_WRITE | FOLL_FORCE));
 	KUNIT_EXPECT_EQ(test, 0, get_user(got, (char __user *)addr));
 	KUNIT_EXPECT_EQ(test, got, insn);
@@ -523,7 +524,7 @@ static void vvar_vdso_data_is_not_written_by_force(struct kunit *test)
 	char c = 1;
 
 	for (; addr < (unsigned long)current->mm->context.vdso; addr += PAGE_SIZE)
-		KUNIT_EXPECT_EQ_MSG(test, 0, access_process_vm(current, addr,
+		KUNIT_EXPECT_EQ_MSG(test, 0, access_remote_vm(current->mm, addr,
 				    &c, 1, FOLL_WRITE | FOLL_FORCE),
 				    "at %lx", addr);
 }

@@ -525,7 +525,7 @@ int vc_gettime(const struct vc_conf *c)
 		{ "ordered",	tsc_call,	NULL },
 	};
 	const struct vc_clock *k;
-	unsigned int i;
+	unsigned int i, rows = 0;
 	char name[80];
 
 	if (vc_pin(c, 0))
@@ -534,8 +534,10 @@ int vc_gettime(const struct vc_conf *c)
 		const struct vc_call *call = &calls[i];
 
 		if (call->name) {
-			if (wanted(c, call->name))
-				gettime_call(c, call->name, call, call->a);
+			if (!wanted(c, call->name))
+				continue;
+			gettime_call(c, call->name, call, call->a);
+			rows++;
 			continue;
 		}
 		for (k = vc_clocks; k->name; k++) {
@@ -543,12 +545,18 @@ int vc_gettime(const struct vc_conf *c)
 				continue;
 			if (!call->sys(k->id, buf)) {
 				gettime_call(c, k->name, call, k->id);
+				rows++;
 				continue;
 			}
 			snprintf(name, sizeof(name), "gettime.%s", k->name);
 			vc_skip(c, name, "the kernel refuses it: %s",
 				strerror(errno));
 		}
+	}
+	if (!rows) {
+		fprintf(stderr, "vdso-clock: this kernel has none of --clock %s\n",
+			c->clocks);
+		return 1;
 	}
 	gettime_row(c, "tsc", tsc, ARRAY_LEN(tsc), 0, NULL);
 	return 0;
@@ -878,7 +886,8 @@ int vc_fault(const struct vc_conf *c)
 		return -errno;
 	err = room_init(&r, &why);
 	if (err) {
-		vc_say(c, 'w', "fault: %s: %s", why, strerror(-err));
+		vc_say(c, 'w', "fault: %s: %s%s", why, strerror(-err),
+		       err == -EINVAL ? " (no CONFIG_CHECKPOINT_RESTORE?)" : "");
 		return VC_EXIT_FALLBACK;
 	}
 	for (off = 0; off < r.size; off += r.page) {
@@ -1277,4 +1286,532 @@ int vc_fork(const struct vc_conf *c)
 	free(val[0]);
 	free(val[1]);
 	return 0;
+}
+
+/* ---- scale ---- */
+
+struct reader {
+	const struct vc_conf	*c;
+	pthread_t		thread;
+	pthread_barrier_t	*barrier;
+	int			nr;
+	double			*val, *empty;
+	unsigned long		n;
+};
+
+static void *reader(void *arg)
+{
+	struct reader *r = arg;
+	const struct vc_conf *c = r->c;
+	vc_fn fn = AS_FN(clock_gettime);
+	vc_ts ts[4];
+	double start;
+	unsigned long i;
+
+	vc_pin(c, r->nr);
+	pthread_barrier_wait(r->barrier);
+	start = vc_now();
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		double empty = time_calls(empty_call, 1, ts, c->batch);
+		double val = time_calls(fn, 1, ts, c->batch);
+
+		if (i < c->warmup)
+			continue;
+		if (i > c->warmup && expired(c, start))
+			break;
+		r->empty[r->n] = empty;
+		r->val[r->n++] = val;
+	}
+	return NULL;
+}
+
+static int scale_hot(const struct vc_conf *c, int nr)
+{
+	struct reader *r = calloc(nr, sizeof(*r));
+	pthread_barrier_t barrier;
+	double *all = vc_alloc(nr * c->loops);
+	unsigned long n = 0;
+	char name[80];
+	int i, err = 0;
+
+	if (!r || pthread_barrier_init(&barrier, NULL, nr))
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		r[i].c = c;
+		r[i].nr = i;
+		r[i].barrier = &barrier;
+		r[i].val = vc_alloc(c->loops);
+		r[i].empty = vc_alloc(c->loops);
+		err = pthread_create(&r[i].thread, NULL, reader, &r[i]);
+		/* Those that wait at the barrier end with this process */
+		if (err)
+			return -err;
+	}
+	for (i = 0; i < nr; i++) {
+		double overhead;
+		unsigned long k;
+
+		pthread_join(r[i].thread, NULL);
+		overhead = median(r[i].empty, r[i].n);
+		for (k = 0; k < r[i].n; k++)
+			all[n++] = r[i].val[k] - overhead;
+		free(r[i].val);
+		free(r[i].empty);
+	}
+	snprintf(name, sizeof(name), "scale.hot.%d", nr);
+	emit_ticks(c, name, all, n, 0, c->batch);
+	free(all);
+	free(r);
+	return 0;
+}
+
+/* What the processes of scale_cold() share */
+struct cold_room {
+	unsigned long	arrived, n;
+	int		stop, failed;
+	double		val[];		/* [process][vvar, zero][sample] */
+};
+
+/* Everybody goes on when everybody is here. False: somebody failed. */
+static bool meet(struct cold_room *shared, unsigned long round, int nr)
+{
+	unsigned int spins = 0;
+
+	__atomic_add_fetch(&shared->arrived, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&shared->arrived, __ATOMIC_SEQ_CST) <
+	       (round + 1) * nr) {
+		if (__atomic_load_n(&shared->failed, __ATOMIC_RELAXED))
+			return false;
+		if (++spins % 1000 == 0)
+			sched_yield();
+	}
+	return true;
+}
+
+static int cold_process(const struct vc_conf *c, struct cold_room *shared,
+			int me, int nr)
+{
+	static const struct target kind[2] = {
+		{ .name = "vvar" }, { .name = "zero", .zero = true },
+	};
+	double *val = shared->val + 2 * me * c->loops, start, t, warm = 0;
+	unsigned long i, round = 0;
+	struct room r = { 0 };
+	const char *why;
+	int k;
+
+	if (vc_pin(c, me) || room_init(&r, &why))
+		return VC_EXIT_FALLBACK;
+	for (i = 0; i < 20; i++)
+		warm = touch(r.base);
+	start = vc_now();
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		if (!me && i > c->warmup && expired(c, start))
+			shared->stop = 1;
+		for (k = 0; k < 2; k++) {
+			uintptr_t p = fresh(&r, &kind[k]);
+
+			if (!p || !meet(shared, round++, nr))
+				return 1;
+			t = touch(p);
+			if (i >= c->warmup)
+				val[k * c->loops + i - c->warmup] = t - warm;
+		}
+		if (!meet(shared, round++, nr))
+			return 1;
+		if (shared->stop)
+			break;
+	}
+	if (!me)
+		shared->n = i < c->warmup ? 0 : i - c->warmup;
+	return 0;
+}
+
+static int scale_cold(const struct vc_conf *c, int nr)
+{
+	size_t size = sizeof(struct cold_room) + 2 * nr * c->loops *
+		      sizeof(double);
+	struct cold_room *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double *all;
+	int i, k, status, err = 0;
+	char name[80];
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	for (i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(cold_process(c, shared, i, nr));
+		if (pid < 0)
+			shared->failed = err = 1;
+	}
+	while (wait(&status) > 0) {
+		if (status && !err)
+			err = WIFEXITED(status) ? WEXITSTATUS(status) :
+			      WTERMSIG(status) == SIGSYS ?
+			      VC_EXIT_FALLBACK : 1;
+		if (err)
+			__atomic_store_n(&shared->failed, 1, __ATOMIC_RELAXED);
+	}
+	if (err)
+		return err;
+	all = vc_alloc(nr * c->loops);
+	for (k = 0; k < 2; k++) {
+		unsigned long n = 0, s;
+
+		for (i = 0; i < nr; i++)
+			for (s = 0; s < shared->n; s++)
+				all[n++] = shared->val[(2 * i + k) * c->loops + s];
+		snprintf(name, sizeof(name), "scale.cold.%d.%s", nr,
+			 k ? "zero" : "vvar");
+		emit_ticks(c, name, all, n, 0, 1);
+	}
+	free(all);
+	munmap(shared, size);
+	return 0;
+}
+
+/* 1, 2, 4... threads and the most that were asked for */
+int vc_scale(const struct vc_conf *c)
+{
+	int nr, max = c->threads, err;
+
+	for (nr = 1; nr <= max; nr = nr < max && nr * 2 > max ? max : nr * 2) {
+		err = scale_hot(c, nr);
+		if (err)
+			return err;
+	}
+	for (nr = 1; nr <= max; nr = nr < max && nr * 2 > max ? max : nr * 2) {
+		err = scale_cold(c, nr);
+		if (err == VC_EXIT_FALLBACK) {
+			vc_skip(c, "scale.cold", "can't map a fresh vvar here");
+			break;
+		}
+		if (err)
+			return err < 0 ? err : -ECHILD;
+	}
+	return 0;
+}
+
+/* ---- pages ---- */
+
+/* The line of a file that holds the range addr is in: "from-to rest" */
+static bool range_line(const char *file, uint64_t addr, char *rest, size_t len)
+{
+	FILE *f = fopen(file, "r");
+	char line[256];
+	bool found = false;
+
+	if (!f)
+		return false;
+	while (!found && fgets(line, sizeof(line), f)) {
+		char *p = strstr(line, "0x");
+		unsigned long long from, to;
+		int used = 0;
+
+		if (!p || sscanf(p, "%llx-%llx%n", &from, &to, &used) != 2 ||
+		    addr < from || addr >= to)
+			continue;
+		p[used + strcspn(p + used, "\n")] = 0;
+		snprintf(rest, len, "%s", p + used);
+		found = true;
+	}
+	fclose(f);
+	return found;
+}
+
+static const char *cache_type(uintptr_t page, uint64_t pfn)
+{
+	/* By PAT, PCD and PWT, as Linux programs the PAT register */
+	static const char * const type[] = {
+		"WB", "WC", "UC-", "UC", "WB", "WP", "UC-", "WT"
+	};
+	static char text[256];
+	char *p;
+
+	if (range_line("/sys/kernel/debug/page_tables/current_user", page,
+		       text, sizeof(text)) ||
+	    range_line("/sys/kernel/debug/page_tables/current_kernel", page,
+		       text, sizeof(text)))
+		return type[!!strstr(text, "PAT") << 2 |
+			    !!strstr(text, "PCD") << 1 | !!strstr(text, "PWT")];
+	if (pfn && range_line("/sys/kernel/debug/x86/pat_memtype_list",
+			      pfn * sysconf(_SC_PAGESIZE), text, sizeof(text))) {
+		p = strrchr(text, ' ');
+		return p ? p + 1 : text;
+	}
+	return "?";
+}
+
+static uint64_t frame_of(uintptr_t page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, sizeof(entry),
+		  page / sysconf(_SC_PAGESIZE) * sizeof(entry)) !=
+	    sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+/* pagemap says nothing about vvar: a page is present if it takes no fault */
+static bool faults(uintptr_t page)
+{
+	long before = minflt();
+
+	touch(page);
+	return minflt() > before;
+}
+
+static void page_latency(const struct vc_conf *c, const char *area, int len,
+			 int nr, uintptr_t page)
+{
+	double *val = vc_alloc(c->loops), overhead;
+	unsigned long k;
+	char name[80];
+
+	for (k = 0; k < c->warmup; k++)
+		touch(page);
+	for (k = 0; k < c->loops; k++)
+		val[k] = time_nothing();
+	overhead = median(val, c->loops);
+	for (k = 0; k < c->loops; k++)
+		val[k] = touch(page);
+	snprintf(name, sizeof(name), "pages.%.*s.%d.read", len, area, nr);
+	emit_ticks(c, name, val, c->loops, overhead, 1);
+	free(val);
+}
+
+static void one_page(const struct vc_conf *c, const struct vc_area *area,
+		     uintptr_t page, bool *some_type)
+{
+	int nr = (page - area->start) / sysconf(_SC_PAGESIZE);
+	int len = strcspn(area->name + 1, "]");
+	const char *type = "-";
+	bool was, is;
+	char frame[32] = "-";
+	long before;
+	uint64_t pfn;
+
+	/* The signal frame of an unreadable page takes faults of its own */
+	before = minflt();
+	if (!readable(page)) {
+		vc_say(c, 'r', "%-14s %4d %-8s %-8s %-5s %s", area->name, nr,
+		       "no", "SIGBUS", type, frame);
+		return;
+	}
+	was = minflt() == before;
+	is = !faults(page);
+	if (is) {
+		pfn = frame_of(page);
+		type = cache_type(page, pfn);
+		*some_type |= *type != '?';
+		if (pfn)
+			snprintf(frame, sizeof(frame), "0x%llx",
+				 (unsigned long long)pfn);
+	}
+	vc_say(c, 'r', "%-14s %4d %-8s %-8s %-5s %s", area->name, nr,
+	       was ? "yes" : "no", "yes", type, frame);
+	if (!c->emulated)
+		page_latency(c, area->name + 1, len, nr, page);
+}
+
+int vc_pages(const struct vc_conf *c)
+{
+	struct vc_area area[8];
+	int i, n = vc_find_areas(area, ARRAY_LEN(area));
+	bool some_type = false;
+	uintptr_t page;
+
+	if (n <= 0)
+		return n ? n : -ENOENT;
+	if (vc_pin(c, 0))
+		return -errno;
+	/* Whatever the counting itself must fault in */
+	readable((uintptr_t)area);
+	minflt();
+	vc_say(c, 'r', "%-14s %4s %-8s %-8s %-5s %s", "area", "page",
+	       "present", "readable", "cache", "frame");
+	for (i = 0; i < n; i++)
+		for (page = area[i].start; page < area[i].end;
+		     page += sysconf(_SC_PAGESIZE))
+			one_page(c, &area[i], page, &some_type);
+	if (c->emulated)
+		vc_skip(c, "pages.read", "an emulated CPU ignores cache types: a read's latency says nothing");
+	if (!some_type)
+		vc_skip(c, "pages.cache", "cache types are in /sys/kernel/debug/page_tables (CONFIG_PTDUMP_DEBUGFS, root)");
+	return 0;
+}
+
+/* ---- check ---- */
+
+struct checker {
+	const struct vc_conf	*c;
+	const struct vc_clock	*clock;
+	vc_fn			fn;
+	pthread_t		thread;
+	int			nr;
+};
+
+/* The latest time that any thread has read; a lock makes "later" mean it */
+static struct {
+	int		lock;
+	int64_t		last;
+	unsigned long	backward;
+	int64_t		worst;
+} seen;
+
+static int64_t ns_of(vc_fn fn, int clock)
+{
+	vc_ts ts[4] = { 0 };
+
+	fn(clock, ts);
+	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
+}
+
+static void backward(int64_t by)
+{
+	seen.backward++;
+	if (by > seen.worst)
+		seen.worst = by;
+}
+
+static void *checker(void *arg)
+{
+	struct checker *k = arg;
+	double start = vc_now();
+	unsigned long i;
+
+	vc_pin(k->c, k->nr);
+	for (i = 0; i < k->c->loops && !expired(k->c, start); i++) {
+		unsigned int spins = 0;
+		int64_t now;
+
+		while (__atomic_exchange_n(&seen.lock, 1, __ATOMIC_ACQUIRE))
+			if (++spins % 100 == 0)
+				sched_yield();
+		now = ns_of(k->fn, k->clock->id);
+		if (now < seen.last)
+			backward(seen.last - now);
+		seen.last = now;
+		__atomic_store_n(&seen.lock, 0, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static int check_clock(const struct vc_conf *c, const struct vc_clock *clock,
+		       vc_fn fn)
+{
+	struct checker *k = calloc(c->nr_cpus, sizeof(*k));
+	bool cpu_time = clock->id == 2 || clock->id == 3;
+	double val, step = 0, start = vc_now(), zero = 0;
+	int64_t last;
+	unsigned long i;
+	char name[80];
+	vc_ts res = { 0 };
+	int t, nr, err;
+
+	if (!k)
+		return -ENOMEM;
+	memset(&seen, 0, sizeof(seen));
+
+	/* Between two system calls; and the step from one read to the next */
+	last = ns_of(vc_sys_gettime, clock->id);
+	for (i = 0; i < c->loops && !(i && expired(c, start)); i++) {
+		int64_t before = ns_of(vc_sys_gettime, clock->id);
+		int64_t first = ns_of(fn, clock->id);
+		int64_t second = ns_of(fn, clock->id);
+		int64_t after = ns_of(vc_sys_gettime, clock->id);
+
+		if (before < last)
+			backward(last - before);
+		if (first < before)
+			backward(before - first);
+		if (second < first)
+			backward(first - second);
+		if (after < second)
+			backward(second - after);
+		last = after;
+		if (second == first)
+			zero++;
+		else if (second > first && (!step || second - first < step))
+			step = second - first;
+	}
+
+	/* From CPU to CPU, for clocks that all of them share */
+	for (nr = 0; !cpu_time && nr < c->nr_cpus; nr++) {
+		k[nr].c = c;
+		k[nr].clock = clock;
+		k[nr].fn = fn;
+		k[nr].nr = nr;
+		err = pthread_create(&k[nr].thread, NULL, checker, &k[nr]);
+		if (err)
+			return -err;
+	}
+	for (t = 0; !cpu_time && t < nr; t++)
+		pthread_join(k[t].thread, NULL);
+	free(k);
+
+	if (!sys_getres(clock->id, &res)) {
+		val = res.tv_sec * 1e9 + res.tv_nsec;
+		snprintf(name, sizeof(name), "check.%s.resolution",
+			 clock->name);
+		vc_emit(c, name, "ns", true, &val, 1);
+	}
+	if (step) {
+		snprintf(name, sizeof(name), "check.%s.step_min", clock->name);
+		vc_emit(c, name, "ns", false, &step, 1);
+	}
+	val = zero * 100 / i;
+	snprintf(name, sizeof(name), "check.%s.same_time", clock->name);
+	vc_emit(c, name, "percent", false, &val, 1);
+	val = seen.backward;
+	snprintf(name, sizeof(name), "check.%s.backward", clock->name);
+	vc_emit(c, name, "count", true, &val, 1);
+	if (!seen.backward)
+		return 0;
+	fprintf(stderr, "vdso-clock: check: %s went backwards %lu times, by up to %lld ns\n",
+		clock->name, seen.backward, (long long)seen.worst);
+	return 1;
+}
+
+int vc_check(const struct vc_conf *c)
+{
+	vc_fn fn = vc_vdso_sym(SYM_GETTIME);
+	const struct vc_clock *k;
+	int ret = 0, rows = 0, err;
+	char name[80];
+	vc_ts ts[4];
+
+	if (!fn) {
+		vc_skip(c, "check.vdso", "no vDSO: libc's clock_gettime is checked");
+		fn = AS_FN(clock_gettime);
+	}
+	for (k = vc_clocks; k->name; k++) {
+		if (!wanted(c, k->name))
+			continue;
+		if (vc_sys_gettime(k->id, ts)) {
+			snprintf(name, sizeof(name), "check.%s", k->name);
+			vc_skip(c, name, "the kernel refuses it: %s",
+				strerror(errno));
+			continue;
+		}
+		err = check_clock(c, k, fn);
+		if (err < 0)
+			return err;
+		ret |= err;
+		rows++;
+	}
+	if (!rows) {
+		fprintf(stderr, "vdso-clock: check: no clock of --clock %s to check\n",
+			c->clocks);
+		return 1;
+	}
+	return ret;
 }

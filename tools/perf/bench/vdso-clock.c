@@ -49,10 +49,6 @@
 #include "bench.h"
 #include "vdso-clock.h"
 
-/* The helper programs, empty where they could not be built */
-extern const char vc_helper_static[], vc_helper_static_end[];
-extern const char vc_helper_32[], vc_helper_32_end[];
-
 static const struct helper {
 	const char	*name, *start, *end, *missing;
 } helper_static = {
@@ -89,7 +85,7 @@ static u64 opt_loops = NOT_GIVEN;
 static u64 opt_batch = 100;
 static u64 opt_warmup = 10;
 static const char *opt_seconds;
-static unsigned int opt_threads = 1;
+static unsigned int opt_threads = NOT_GIVEN;
 static unsigned int opt_repeat = NOT_GIVEN;
 static const char *opt_cpus, *opt_clocks, *opt_format, *opt_unit = "auto";
 static const char *opt_program = "/bin/date";
@@ -149,18 +145,29 @@ static __printf(1, 2) int fail(const char *fmt, ...)
 	return -1;
 }
 
+/* Nothing here goes on without memory */
+static void *must(void *p)
+{
+	if (!p) {
+		fail("out of memory: use fewer --loops or --repeat");
+		exit(1);
+	}
+	return p;
+}
+
 static void note(struct notes *notes, const char *fmt, ...)
 {
-	char **more = realloc(notes->line, (notes->nr + 1) * sizeof(*more));
-	char *line;
+	char **more = must(realloc(notes->line,
+				   (notes->nr + 1) * sizeof(*more)));
+	char *line = NULL;
 	unsigned int i;
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&line, fmt, ap);
+	if (vasprintf(&line, fmt, ap) < 0)
+		line = NULL;
 	va_end(ap);
-	BUG_ON(!more || len < 0);
+	must(line);
 	notes->line = more;
 	/* Repeats say it again */
 	for (i = 0; i < notes->nr; i++) {
@@ -217,23 +224,21 @@ static void add_samples(const char *name, const char *unit, bool exact,
 	double *sorted;
 
 	if (!m) {
-		metrics = realloc(metrics, (nr_metrics + 1) * sizeof(*metrics));
-		BUG_ON(!metrics);
+		metrics = must(realloc(metrics,
+				       (nr_metrics + 1) * sizeof(*metrics)));
 		m = &metrics[nr_metrics++];
 		memset(m, 0, sizeof(*m));
-		m->name = strdup(name);
-		m->unit = strdup(unit);
-		m->better = strdup(better);
+		m->name = must(strdup(name));
+		m->unit = must(strdup(unit));
+		m->better = must(strdup(better));
 		m->exact = exact;
 		init_stats(&m->medians);
 	}
-	m->val = realloc(m->val, (m->n + n) * sizeof(*val));
-	BUG_ON(!m->val);
+	m->val = must(realloc(m->val, (m->n + n) * sizeof(*val)));
 	memcpy(m->val + m->n, val, n * sizeof(*val));
 	m->n += n;
 
-	sorted = malloc(n * sizeof(*val));
-	BUG_ON(!sorted);
+	sorted = must(malloc(n * sizeof(*val)));
 	memcpy(sorted, val, n * sizeof(*val));
 	qsort(sorted, n, sizeof(*val), cmp_double);
 	update_stats(&m->medians, fabs(percentile(sorted, n, 0.5)) * 1000);
@@ -247,8 +252,7 @@ static void sort_metrics(void)
 	for (i = 0; i < nr_metrics; i++) {
 		struct metric *m = &metrics[i];
 
-		m->sorted = realloc(m->sorted, m->n * sizeof(*m->val));
-		BUG_ON(!m->sorted);
+		m->sorted = must(realloc(m->sorted, m->n * sizeof(*m->val)));
 		memcpy(m->sorted, m->val, m->n * sizeof(*m->val));
 		qsort(m->sorted, m->n, sizeof(*m->val), cmp_double);
 	}
@@ -329,8 +333,7 @@ static int read_report(FILE *f)
 		}
 		snprintf(full, sizeof(full), "%s%s", name_prefix, name);
 		n = strtoul(count, NULL, 10);
-		val = calloc(n + 1, sizeof(*val));
-		BUG_ON(!val);
+		val = must(calloc(n + 1, sizeof(*val)));
 		for (i = 0; i < n; i++)
 			if (fscanf(f, "%lf\n", &val[i]) != 1)
 				break;
@@ -429,10 +432,9 @@ static const char *helper_mode;
 static int exec_helper(const struct vc_conf *c)
 {
 	char arg[6][32], path[64];
-	char *argv[] = {
-		(char *)"vdso-clock", (char *)helper_mode, arg[0], arg[1],
-		arg[2], arg[3], (char *)c->unit, arg[4], arg[5],
-		(char *)(c->clocks ?: ""), NULL
+	const char *argv[] = {
+		"vdso-clock", helper_mode, arg[0], arg[1], arg[2], arg[3],
+		c->unit, arg[4], arg[5], c->clocks ?: "", NULL
 	};
 	int fd = helper_fd(helper_now);
 
@@ -447,7 +449,7 @@ static int exec_helper(const struct vc_conf *c)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (dup2(fileno(c->out), STDOUT_FILENO) < 0)
 		return -errno;
-	execv(path, argv);
+	execv(path, (char **)argv);
 	return -errno;
 }
 
@@ -525,12 +527,12 @@ static int drain(struct perf_evlist *evlist, double *all, double *clock)
 		}
 		perf_mmap__read_done(map);
 	}
-	/* Every process has a vDSO, or there is nothing to measure */
-	return nr ? 0 : -ENOENT;
+	/* The new program has a vDSO if this one has */
+	return nr || !getauxval(AT_SYSINFO_EHDR) ? 0 : -ENOENT;
 }
 
 /* Runs argv once under a page-fault event that begins with its exec */
-static int count_faults(const char *path, char **argv, double *all,
+static int count_faults(const char *path, const char **argv, double *all,
 			double *clock)
 {
 	struct perf_event_attr attr = {
@@ -554,7 +556,7 @@ static int count_faults(const char *path, char **argv, double *all,
 	char byte = 0;
 	pid_t pid;
 
-	BUG_ON(!any || !evlist || !threads || !evsel);
+	must(any && evlist && threads && evsel ? evlist : NULL);
 	if (pipe(go))
 		return -errno;
 	pid = fork();
@@ -569,7 +571,7 @@ static int count_faults(const char *path, char **argv, double *all,
 		close(go[0]);
 		if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
 			_exit(126);
-		execv(path, argv);
+		execv(path, (char **)argv);
 		_exit(127);
 	}
 	close(go[0]);
@@ -594,15 +596,14 @@ static int count_faults(const char *path, char **argv, double *all,
 	return err;
 }
 
-static int exec_faults(const char *name, const char *path, char **argv)
+static int exec_faults(const char *name, const char *path, const char **argv)
 {
 	unsigned long i, n = conf.loops < 50 ? conf.loops : 50;
-	double *all = calloc(n, sizeof(*all));
-	double *clock = calloc(n, sizeof(*clock));
+	double *all = must(calloc(n, sizeof(*all)));
+	double *clock = must(calloc(n, sizeof(*clock)));
 	char full[64];
 	int err = 0;
 
-	BUG_ON(!all || !clock);
 	/* The first runs fill the page cache */
 	for (i = 0; !err && i < 2; i++)
 		err = count_faults(path, argv, all, clock);
@@ -628,9 +629,9 @@ static int exec_faults(const char *name, const char *path, char **argv)
 
 static int bench_exec(void)
 {
-	char *dynamic[] = { (char *)opt_program, NULL };
-	char *with[] = { (char *)"vdso-clock", (char *)"child-clock", NULL };
-	char *without[] = { with[0], (char *)"child-nothing", NULL };
+	const char *dynamic[] = { opt_program, NULL };
+	const char *with[] = { "vdso-clock", "child-clock", NULL };
+	const char *without[] = { "vdso-clock", "child-nothing", NULL };
 	char path[64];
 	int fd, err;
 
@@ -662,9 +663,21 @@ static int bench_gettime(void)
 	return err;
 }
 
+static bool have_vdso(const char *what)
+{
+	if (getauxval(AT_SYSINFO_EHDR))
+		return true;
+	fail("%s: this process has no vDSO: boot without vdso=0", what);
+	return false;
+}
+
 static int bench_fault(void)
 {
-	int err = run_child("fault", vc_fault);
+	int err;
+
+	if (!have_vdso("fault"))
+		return -1;
+	err = run_child("fault", vc_fault);
 
 	if (err == VC_EXIT_FALLBACK) {
 		if (!have_helper(&helper_static, "fault"))
@@ -683,6 +696,8 @@ static int bench_contend(void)
 	double scale = conf.scale;
 	int err;
 
+	if (!have_vdso("contend"))
+		return -1;
 	/* Waits, not work: raw ticks, whatever the unit elsewhere */
 	conf.unit = "cycles";
 	conf.scale = 1;
@@ -696,6 +711,35 @@ static int bench_contend(void)
 	return err;
 }
 
+static int bench_scale(void)
+{
+	unsigned int threads = conf.threads;
+	int err;
+
+	if (!have_vdso("scale"))
+		return -1;
+	if (opt_threads == NOT_GIVEN)
+		conf.threads = conf.nr_cpus;
+	else if (conf.threads > (unsigned int)conf.nr_cpus)
+		note(&warnings, "scale: %u threads on %d CPUs: they take turns",
+		     conf.threads, conf.nr_cpus);
+	err = run_child("scale", vc_scale);
+	conf.threads = threads;
+	return err;
+}
+
+static int bench_pages(void)
+{
+	if (!have_vdso("pages"))
+		return -1;
+	return run_child("pages", vc_pages);
+}
+
+static int bench_check(void)
+{
+	return run_child("check", vc_check);
+}
+
 static const struct sub {
 	const char	*name;
 	int		(*run)(void);
@@ -705,6 +749,9 @@ static const struct sub {
 	{ "fault",	bench_fault,	true },
 	{ "contend",	bench_contend,	false },
 	{ "exec",	bench_exec,	false },
+	{ "scale",	bench_scale,	false },
+	{ "pages",	bench_pages,	false },
+	{ "check",	bench_check,	false },
 };
 
 /* ---- environment ---- */
@@ -793,15 +840,18 @@ static char *command_line;
 static void json_env(FILE *f)
 {
 	static const char sha[] =
-		"{ zcat /proc/config.gz || cat /boot/config-$(uname -r); } 2>/dev/null | sha256sum | cut -c1-64";
+		"f=/boot/config-$(uname -r); "
+		"if [ -r /proc/config.gz ]; then zcat /proc/config.gz; "
+		"elif [ -r $f ]; then cat $f; else exit; fi | "
+		"sha256sum | cut -c1-64";
 	struct utsname u;
-	char kernel[256];
+	char kernel[256], *config = first_line(sha, true);
 	const struct {
 		const char	*name, *value;
 	} row[] = {
 		{ "kernel",		kernel },
 		{ "commit",		"unknown" },
-		{ "config_sha256",	first_line(sha, true) },
+		{ "config_sha256",	*config ? config : "unknown" },
 		{ "compiler",		"perf: " __VERSION__ },
 		{ "command",		command_line },
 		{ "accelerator",	accelerator },
@@ -863,6 +913,7 @@ static void print_json(FILE *f)
 	json_env(f);
 	json_notes(f, "warnings", &warnings);
 	json_notes(f, "skipped", &skipped);
+	json_notes(f, "report", &texts);
 	fprintf(f, "  \"metrics\": [");
 	for (i = 0; i < nr_metrics; i++) {
 		const struct metric *m = &metrics[i];
@@ -900,10 +951,9 @@ static void print_benchstat(FILE *f)
 	char *p;
 
 	for (i = 0; i < nr_metrics; i++) {
-		char *name = strdup(metrics[i].name);
+		char *name = must(strdup(metrics[i].name));
 		const char *unit = metrics[i].unit;
 
-		BUG_ON(!name);
 		for (p = name; *p; p++)
 			if (*p == '.')
 				*p = '/';
@@ -958,36 +1008,81 @@ static void print_gettime(FILE *f)
 	}
 }
 
-static void print_default(FILE *f)
+/* "fault.vvar.faults" is a column of the line of "fault.vvar" */
+static const char * const columns[] = { "faults", "vma_lock_retry" };
+
+static bool is_column(const char *name)
 {
 	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		const char *dot = strrchr(name, '.');
+		char base[128];
+
+		if (strcmp(dot ? dot + 1 : name, columns[i]))
+			continue;
+		snprintf(base, sizeof(base), "%.*s", (int)(dot - name), name);
+		if (find_metric(base))
+			return true;
+	}
+	return false;
+}
+
+static void print_line(FILE *f, const struct metric *m)
+{
 	double lo, hi;
+	unsigned int i;
+
+	if (m->n == 1) {
+		fprintf(f, "%-28s %-12s %7d %10s %10.1f\n", m->name, m->unit,
+			1, "", m->val[0]);
+		return;
+	}
+	fprintf(f, "%-28s %-12s %7lu %10.1f %10.1f %10.1f %10.1f %10.1f",
+		m->name, m->unit, m->n, m->sorted[0], p_of(m, .5),
+		p_of(m, .9), p_of(m, .99), m->sorted[m->n - 1]);
+	if (median_ci(m, &lo, &hi))
+		fprintf(f, "  %.1f..%.1f", lo, hi);
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		struct metric *column;
+		char name[128];
+
+		snprintf(name, sizeof(name), "%s.%s", m->name, columns[i]);
+		column = find_metric(name);
+		if (column)
+			fprintf(f, "  %s %g", columns[i], p_of(column, .5));
+	}
+	if (m->medians.n > 1) {
+		struct stats medians = m->medians;
+
+		fprintf(f, "  (+- %.2f %% in %.0f runs)",
+			rel_stddev_stats(stddev_stats(&medians),
+					 avg_stats(&medians)), medians.n);
+	}
+	fputc('\n', f);
+}
+
+static void print_default(FILE *f)
+{
 	bool head = false;
+	unsigned int i;
 
 	print_gettime(f);
 	for (i = 0; i < nr_metrics; i++) {
-		const struct metric *m = &metrics[i];
+		const char *name = metrics[i].name;
 
-		if (strstr(m->name, "gettime.") && strcmp(m->name,
-							  "gettime.tsc.ordered"))
+		if ((strstr(name, "gettime.") && !strstr(name, ".ordered")) ||
+		    is_column(name))
 			continue;
 		if (!head)
 			fprintf(f, "\n%-28s %-12s %7s %10s %10s %10s %10s %10s  %s\n",
 				"", "unit", "samples", "min", "p50", "p90",
 				"p99", "max", "95 % of p50");
 		head = true;
-		fprintf(f, "%-28s %-12s %7lu %10.1f %10.1f %10.1f %10.1f %10.1f",
-			m->name, m->unit, m->n, m->sorted[0], p_of(m, .5),
-			p_of(m, .9), p_of(m, .99), m->sorted[m->n - 1]);
-		if (median_ci(m, &lo, &hi))
-			fprintf(f, "  %.1f..%.1f", lo, hi);
-		if (m->medians.n > 1)
-			fprintf(f, "  (+- %.2f %% in %.0f runs)",
-				rel_stddev_stats(stddev_stats((struct stats *)&m->medians),
-						 avg_stats((struct stats *)&m->medians)),
-				m->medians.n);
-		fputc('\n', f);
+		print_line(f, &metrics[i]);
 	}
+	if (texts.nr)
+		fputc('\n', f);
 	for (i = 0; i < texts.nr; i++)
 		fprintf(f, "%s\n", texts.line[i]);
 	if (skipped.nr)
@@ -1052,8 +1147,7 @@ static int parse_cpus(void)
 	}
 	if (!map)
 		goto out;
-	list = calloc(perf_cpu_map__nr(map), sizeof(*list));
-	BUG_ON(!list);
+	list = must(calloc(perf_cpu_map__nr(map), sizeof(*list)));
 	perf_cpu_map__for_each_cpu(cpu, i, map) {
 		if (!perf_cpu_map__has(online, cpu)) {
 			ret = fail("-C %s: CPU %d is not online", opt_cpus,
@@ -1102,8 +1196,7 @@ static int check_clocks(void)
 
 	if (!opt_clocks)
 		return 0;
-	list = strdup(opt_clocks);
-	BUG_ON(!list);
+	list = must(strdup(opt_clocks));
 	tok = strtok_r(list, ",", &save);
 	if (!tok)
 		ret = fail("--clock: no clock in '%s'", opt_clocks);
@@ -1141,6 +1234,7 @@ static int set_unit(void)
 			    opt_unit);
 	}
 	conf.unit = opt_unit;
+	conf.emulated = !strncmp(accelerator, "tcg", 3);
 	return 0;
 }
 
@@ -1172,10 +1266,9 @@ static char *join(int argc, const char **argv)
 {
 	char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	FILE *f = must(open_memstream(&text, &len));
 	int i;
 
-	BUG_ON(!f);
 	fprintf(f, "perf bench");
 	for (i = 0; i < argc; i++)
 		fprintf(f, " %s", argv[i]);
@@ -1220,7 +1313,8 @@ static void warn_after(double work)
 		note(&warnings, "the CPU's clock moved by %.0f %% during the run: times may not be comparable",
 		     (now - work) / work * 100);
 	for (i = 0; i < nr_metrics; i++)
-		if (metrics[i].n < 100 && !strcmp(metrics[i].unit, conf.unit)) {
+		if (metrics[i].n > 1 && metrics[i].n < 100 &&
+		    !strcmp(metrics[i].unit, conf.unit)) {
 			note(&warnings, "fewer than 100 samples (%s has %lu): p99 is only the largest of them",
 			     metrics[i].name, metrics[i].n);
 			break;
@@ -1271,26 +1365,27 @@ int bench_vdso_clock(int argc, const char **argv)
 	if (opt_loops == NOT_GIVEN)
 		opt_loops = conf.exact ? 200 : 1000;
 	if (opt_repeat == NOT_GIVEN)
-		opt_repeat = 1;
+		opt_repeat = bench_repeat == 10 ? 1 : bench_repeat;
 	if (check_range("--loops", opt_loops, VC_MAX_LOOPS) ||
 	    check_range("--batch", opt_batch, VC_MAX_LOOPS) ||
 	    check_range("--repeat", opt_repeat, 10000) ||
-	    check_range("--threads", opt_threads, 4096) ||
+	    (opt_threads != NOT_GIVEN &&
+	     check_range("--threads", opt_threads, 4096)) ||
 	    check_range("--warmup", opt_warmup + 1, VC_MAX_LOOPS))
 		return 1;
 	conf.loops = opt_loops;
 	conf.batch = opt_batch;
 	conf.warmup = opt_warmup;
-	conf.threads = opt_threads;
+	conf.threads = opt_threads == NOT_GIVEN ? 1 : opt_threads;
 	conf.clocks = opt_clocks;
 
 	work = work_ticks();
 	warn_before();
-	for (k = 0; k < opt_repeat && !ret; k++)
-		for (i = 0; i < nr && !ret; i++)
-			ret = run[i]->run();
-	if (ret < 0)
-		return 1;
+	/* What could be measured is shown, also when something else failed */
+	for (k = 0; k < opt_repeat; k++)
+		for (i = 0; i < nr; i++)
+			if (run[i]->run())
+				ret = 1;
 	sort_metrics();
 	warn_after(work);
 	for (i = 0; i < warnings.nr; i++)
@@ -1301,7 +1396,5 @@ int bench_vdso_clock(int argc, const char **argv)
 			fprintf(stderr, "  skipped: %s\n", skipped.line[i]);
 		return 1;
 	}
-	if (print_all(format))
-		return 1;
-	return ret ? 1 : 0;
+	return print_all(format) ? 1 : ret;
 }

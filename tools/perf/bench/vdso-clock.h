@@ -30,8 +30,11 @@ struct vc_conf {
 	const char	*unit;
 	double		scale;		/* one tick in units */
 	bool		exact;		/* a tick is an instruction */
+	bool		emulated;
 	FILE		*out;
 };
+
+#define VC_PRINTF	__attribute__((__format__(printf, 3, 4)))
 
 /*
  * Children and helpers report in lines:
@@ -43,9 +46,9 @@ struct vc_conf {
 void vc_emit(const struct vc_conf *c, const char *name, const char *unit,
 	     bool exact, const double *val, unsigned long n);
 void vc_skip(const struct vc_conf *c, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+	VC_PRINTF;
 void vc_say(const struct vc_conf *c, char kind, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+	VC_PRINTF;
 
 typedef long (*vc_fn)(unsigned long a, void *b);
 
@@ -75,6 +78,10 @@ bool vc_ticks_are_instructions(void);
 double vc_ns_per_tick(void);
 uint64_t vc_work(unsigned int rounds);
 int vc_pin(const struct vc_conf *c, int n);
+
+/* The helper programs, empty where they could not be built */
+extern const char vc_helper_static[], vc_helper_static_end[];
+extern const char vc_helper_32[], vc_helper_32_end[];
 
 int vc_gettime(const struct vc_conf *c);
 int vc_fault(const struct vc_conf *c);

@@ -1,0 +1,141 @@
+#!/bin/bash
+# perf bench vdso-clock
+# SPDX-License-Identifier: GPL-2.0
+
+set -e
+
+out=$(mktemp /tmp/__perf_test.vdso_clock.XXXXX)
+err=0
+
+cleanup() {
+	rm -f "${out}"
+	trap - EXIT TERM INT
+}
+
+trap_cleanup() {
+	cleanup
+	exit 1
+}
+trap trap_cleanup EXIT TERM INT
+
+fail() {
+	echo "$1 [Failed]"
+	err=1
+}
+
+# A metric's median from --format=simple
+median() {
+	awk -v name="$1" '$1 == name { print $2; found = 1 }
+			  END { exit !found }' "${out}"
+}
+
+test_gettime() {
+	echo "gettime: the vDSO is faster than the system call"
+	if ! perf bench vdso-clock gettime --clock MONOTONIC -l 200 \
+	     --format=simple > "${out}" 2>&1
+	then
+		fail "gettime: exit status"
+		return
+	fi
+	if ! vdso=$(median gettime.MONOTONIC.vdso)
+	then
+		echo "gettime: no vDSO here [Skipped]"
+		return
+	fi
+	syscall=$(median gettime.MONOTONIC.syscall)
+	source=/sys/devices/system/clocksource/clocksource0/current_clocksource
+	case $(cat "${source}" 2>/dev/null) in
+	tsc|kvm-clock|hyperv_clocksource_tsc_page|arch_sys_counter) ;;
+	*)	echo "gettime: the vDSO can't read the clocksource [Skipped]"
+		return ;;
+	esac
+	awk "BEGIN { exit !(${vdso} > 0 && ${vdso} < ${syscall}) }" ||
+		fail "gettime: vDSO ${vdso}, system call ${syscall}"
+}
+
+test_fault() {
+	echo "fault: a first touch takes a fault"
+	perf bench vdso-clock fault -l 100 --format=simple > "${out}" 2>&1 ||
+		fail "fault: exit status"
+	[ "$(median fault.zero.faults)" = 1 ] || fail "fault: zero page"
+	# With populate there is none for vvar
+	case $(median fault.vvar.faults) in
+	0|1)	;;
+	*)	fail "fault: $(median fault.vvar.faults) faults for a vvar page" ;;
+	esac
+	zero=$(median fault.zero)
+	awk "BEGIN { exit !(${zero} > 0) }" || fail "fault: zero page ${zero}"
+}
+
+test_check() {
+	echo "check: MONOTONIC does not go backwards"
+	perf bench vdso-clock check --clock MONOTONIC -l 10000 \
+		--format=simple > "${out}" 2>&1 || fail "check: exit status"
+	[ "$(median check.MONOTONIC.backward)" = 0 ] || fail "check: backwards"
+}
+
+test_json() {
+	echo "json: valid, with every sample"
+	if ! command -v python3 > /dev/null
+	then
+		echo "json: no python3 [Skipped]"
+		return
+	fi
+	perf bench --format=json vdso-clock gettime --clock MONOTONIC -l 123 \
+		> "${out}" 2> /dev/null || fail "json: exit status"
+	python3 - "${out}" <<-END || fail "json"
+		import json, sys
+		d = json.load(open(sys.argv[1]))
+		assert d["schema"] == "vdso-clock/1"
+		assert d["environment"]["kernel"]
+		m = {x["name"]: x for x in d["metrics"]}["gettime.MONOTONIC.syscall"]
+		assert m["n"] == 123 == len(m["samples"])
+		s = sorted(m["samples"])
+		assert s[0] == m["min"] and s[-1] == m["max"]
+		assert m["p50"] == s[61]
+	END
+}
+
+# Each of these must fail, with a message
+test_errors() {
+	echo "errors: a message and a status that is not 0"
+	while read -r args
+	do
+		# A list of words
+		# shellcheck disable=SC2086
+		if perf bench vdso-clock ${args} > /dev/null 2> "${out}" < /dev/null
+		then
+			fail "errors: '${args}' exits 0"
+		elif ! [ -s "${out}" ]
+		then
+			fail "errors: '${args}' says nothing"
+		fi
+	done <<-END
+		nonsense
+		gettime --clock NONSENSE
+		gettime -l 0
+		gettime -l 99999999999
+		gettime -C 99999
+		gettime --format=nonsense
+		gettime --unit=nonsense
+		gettime -t 0
+		exec --program /nonexistent
+	END
+	if perf bench --format=nonsense vdso-clock > /dev/null 2>&1
+	then
+		fail "errors: 'perf bench --format=nonsense' exits 0"
+	fi
+	if perf bench vdso-clock gettime -l 10 > /dev/full 2> /dev/null
+	then
+		fail "errors: a full disk exits 0"
+	fi
+}
+
+test_gettime
+test_fault
+test_check
+test_json
+test_errors
+
+cleanup
+exit ${err}

@@ -1,0 +1,321 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# scripts/bisect finds what was planted in a history of 16 commits.
+#   without arguments: each commit is a small program in place of the kernel,
+#	built by make and cc; the rest (git, the verdicts) is real: seconds
+#   --kernel: each commit is built and booted: many minutes
+# VVAR_COMPARE names the vvar-compare to use; else it is built here.
+set -eu
+
+top=$(cd "$(dirname "$0")/../../../.." && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+bisect=$top/scripts/bisect
+export GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost
+export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost
+
+nr=0 failed=0
+result()
+{
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $nr $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $nr $2"
+		tail -n 30 "$tmp/out" | sed 's/^/# /'
+	fi
+}
+
+# run_bisect GOOD BAD ARG...: git bisect run in the current directory
+run_bisect()
+{
+	first=$1 last=$2
+	shift 2
+	git bisect start "$last" "$first" > "$tmp/out" 2>&1
+	git bisect run "$bisect" "$@" >> "$tmp/out" 2>&1 || :
+	found=$(sed -n 's/ is the first bad commit$//p' "$tmp/out")
+	subject=
+	[ -z "$found" ] || subject=$(git log -1 --format=%s "$found")
+	git bisect reset > /dev/null 2>&1
+}
+
+found_it()
+{
+	ok=0
+	[ "$subject" = "$2" ] ||
+		{ ok=1; echo "# found '$subject', planted '$2'"; }
+	result $ok "$1"
+}
+
+commit()
+{
+	git add -A
+	git commit -q -m "$1"
+}
+
+# --- in small ------------------------------------------------------------------
+
+# A "kernel" writes what perf bench would measure in it. Times wander by 5 %
+# from boot to boot and sample to sample; the count of boots is the seed.
+small_tree()
+{
+	mkdir -p "$1/mm" "$1/scripts"
+	cd "$1"
+	git init -q
+	: > scripts/prepare
+	chmod +x scripts/prepare
+	cat > mm/vvar_fault.c <<'TREE'
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int cost = 942;
+static double gettime = 100;
+
+static double wander(double by)
+{
+	double u = drand48(), v = drand48();
+
+	return exp(by * sqrt(-2 * log(1 - u)) * cos(6.2831853 * v));
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(double *)a, y = *(double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(void)
+{
+	static double v[200], s[200];
+	double sum = 0, boot;
+	int i, n = 200;
+
+	srand48(atoi(getenv("SEED")));
+	for (i = 0; i < 10; i++)
+		drand48();
+	boot = wander(0.01);
+	for (i = 0; i < n; i++) {
+		v[i] = s[i] = rint(1000 * gettime * boot * wander(0.05)) / 1000;
+		sum += v[i];
+	}
+	qsort(s, n, sizeof(*s), by_value);
+	printf("{\"schema\":\"vdso-clock/1\",\"environment\":{\"kernel\":\"k\","
+	       "\"accelerator\":\"tcg\",\"cpus\":2,\"clocksource\":\"tsc\"},"
+	       "\"metrics\":[{\"name\":\"fault.vvar\",\"unit\":"
+	       "\"instructions\",\"exact\":true,\"better\":\"lower\",\"n\":1,"
+	       "\"min\":%d,\"p50\":%d,\"p90\":%d,\"p99\":%d,\"max\":%d,"
+	       "\"mean\":%d,\"samples\":[%d]},", cost, cost, cost, cost, cost,
+	       cost, cost);
+	printf("{\"name\":\"gettime.MONOTONIC.vdso\",\"unit\":\"ns\","
+	       "\"exact\":false,\"better\":\"lower\",\"n\":%d,\"min\":%.9g,"
+	       "\"p50\":%.9g,\"p90\":%.9g,\"p99\":%.9g,\"max\":%.9g,"
+	       "\"mean\":%.9g,\"samples\":[", n, s[0], s[99], s[179], s[197],
+	       s[199], sum / n);
+	for (i = 0; i < n; i++)
+		printf("%s%.9g", i ? "," : "", v[i]);
+	printf("]}]}\n");
+	return 0;
+}
+TREE
+	cat > Makefile <<'TREE'
+image = $(OUT)/vvar/.kunit/arch/x86/boot/bzImage
+kernel-vvar:
+	mkdir -p $(dir $(image))
+	$(CC) -w -O1 -o $(image) mm/vvar_fault.c -lm
+TREE
+	commit "begin"
+	git tag good
+}
+
+# small_history DIR COMMAND: 16 commits; COMMAND changes the source in the 11th,
+# the 8th does not build, which the 9th mends
+small_history()
+{
+	small_tree "$1"
+	i=0
+	while [ $i -lt 16 ]; do
+		i=$((i + 1))
+		echo "/* change $i */" >> mm/vvar_fault.c
+		what="change $i"
+		case $i in
+		8)	echo "int broken = ;" >> mm/vvar_fault.c ;;
+		9)	sed -i '/broken/d' mm/vvar_fault.c ;;
+		11)	eval "$2"
+			what=culprit ;;
+		esac
+		commit "$what"
+	done
+	git tag bad
+}
+
+small()
+{
+	if [ -z "${VVAR_COMPARE:-}" ]; then
+		VVAR_COMPARE=$tmp/vvar-compare
+		(cd "$top/tools/vvar" && ${CC:-cc} -O2 -o "$VVAR_COMPARE" \
+			vvar-compare.c vvar-compare-stats.c -ljansson -lm)
+	fi
+	OUT=$tmp/build
+	export VVAR_COMPARE OUT
+	echo 0 > "$tmp/seed"
+	# Expanded when it runs
+	# shellcheck disable=SC2016
+	measure='SEED=$(($(cat '"$tmp"'/seed) + 1)); echo $SEED > '"$tmp"'/seed
+		export SEED; exec "$KERNEL_IMAGE"'
+
+	small_history "$tmp/exact" \
+		"sed -i 's/cost = 942/cost = 982/' mm/vvar_fault.c"
+	run_bisect good bad --metric fault.vvar --limit '<= 950' \
+		--measure "$measure"
+	found_it "40 instructions, by a limit" culprit
+	ok=0
+	steps=.git/vvar-bisect/steps
+	grep -q 'fault.vvar  good  [0-9]* s  (942 instructions)' $steps &&
+		grep -q 'fault.vvar  bad  [0-9]* s  (982 instr' $steps || ok=1
+	result $ok "one line a step"
+	ok=0
+	grep -q 'skip.*does not build' "$tmp/out" || ok=1
+	result $ok "the commit that does not build was skipped"
+
+	git checkout -q good
+	make -s OUT="$OUT" kernel-vvar
+	SEED=1 "$OUT/vvar/.kunit/arch/x86/boot/bzImage" > "$tmp/baseline.json"
+	git checkout -q bad
+	run_bisect good bad --metric fault.vvar \
+		--against "$tmp/baseline.json" --measure "$measure"
+	found_it "40 instructions, by a recorded result" culprit
+
+	run_bisect good bad --metric fault.vvar --good good --bad bad \
+		--measure "$measure"
+	found_it "40 instructions, by two endpoints" culprit
+
+	sed 's/"tcg"/"kvm"/' "$tmp/baseline.json" > "$tmp/kvm.json"
+	got=0
+	"$bisect" --metric fault.vvar --against "$tmp/kvm.json" \
+		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
+	result $((got != 125)) "another accelerator is no answer"
+	got=0
+	"$bisect" --metric gettime.MONOTONIC.vdso --limit '<= 100' --cap 1 \
+		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
+	result $((got != 125)) "too noisy is no answer"
+	got=0
+	"$bisect" --metric fault.vvar --limit '<= 950' --measure false \
+		> "$tmp/out" 2>&1 || got=$?
+	result $((got != 125)) "a kernel that does not boot is no answer"
+	got=0
+	"$bisect" --metric nonesuch --limit '<= 950' --measure "$measure" \
+		> "$tmp/out" 2>&1 || got=$?
+	result $((got != 125)) "a result without the metric is no answer"
+	got=0
+	"$bisect" --metric fault.vvar --good good --bad good~0 \
+		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
+	grep -q 'nothing to bisect' "$tmp/out" || got=0
+	result $((got != 128)) "equal endpoints are refused"
+	for wrong in "--limit <=fast" "--limit <=1 --against x" "--good good" \
+		     "--against /nonesuch" "--nonesuch" "--limit" "" \
+		     "--good nonesuch --bad bad" "--limit <=1 --run x" \
+		     "--limit <=1 --cap 0"; do
+		got=0
+		# Words on purpose
+		# shellcheck disable=SC2086
+		"$bisect" --metric fault.vvar $wrong > "$tmp/out" 2>&1 ||
+			got=$?
+		result $((got != 128)) "misuse: '$wrong'"
+	done
+
+	small_history "$tmp/wall" \
+		"sed -i 's/gettime = 100/gettime = 112/' mm/vvar_fault.c"
+	run_bisect good bad --metric gettime.MONOTONIC.vdso --good good \
+		--bad bad --cap 8 --measure "$measure"
+	found_it "a slower clock_gettime, by wall times" culprit
+}
+
+# --- with kernels ----------------------------------------------------------------
+
+# plant FILE SED-SCRIPT
+plant()
+{
+	cp "$1" "$tmp/before"
+	sed -i "$2" "$1"
+	! cmp -s "$1" "$tmp/before" ||
+		{ echo "Bail out! '$2' changes nothing in $1"; exit 1; }
+}
+
+# kernel_history DIR FILE SED-SCRIPT [COMMAND]: as small_history, on a clone of
+# this tree
+kernel_history()
+{
+	git clone -q "$top" "$1"
+	cd "$1"
+	git tag good
+	i=0
+	while [ $i -lt 16 ]; do
+		i=$((i + 1))
+		what="change $i"
+		echo "/* change $i */" >> mm/vvar_fault.c
+		case $i in
+		8)	echo "int broken = ;" >> mm/vvar_fault.c ;;
+		9)	sed -i '/broken/d' mm/vvar_fault.c ;;
+		11)	plant "$2" "$3"
+			${4:-:}
+			what=culprit ;;
+		esac
+		commit "$what"
+	done
+	git tag bad
+}
+
+kernels()
+{
+	OUT=${OUT:-$top/build}
+	KERNEL=${KERNEL:-6.12}
+	export OUT KERNEL
+	# A loop of nops: each is one instruction
+	kernel_history "$tmp/nops" mm/vvar_fault.c \
+		'/^static vm_fault_t vvar_map_pages(/,/^{/{
+		s/^{/{\n\tasm volatile(".rept 40\\n\\tnop\\n\\t.endr");\n/}'
+	run_bisect good bad --metric fault.vvar --good good --bad bad
+	sed 's/^/# /' .git/vvar-bisect/steps
+	found_it "40 instructions in the first touch" culprit
+
+	kernel_history "$tmp/map_pages" mm/vvar_fault.c \
+		'/\.map_pages.*= vvar_map_pages/d'
+	run_bisect good bad --metric fault.vvar --good good --bad bad
+	sed 's/^/# /' .git/vvar-bisect/steps
+	found_it "a lost .map_pages" culprit
+
+	# The vDSO's own code is in no file of this tree: a patch slows it
+	# shellcheck disable=SC2016
+	kernel_history "$tmp/gettime" "patches/$KERNEL/series" \
+		'$aslow-clock.patch' slow_clock
+	run_bisect good bad --metric gettime.MONOTONIC.vdso --run smp \
+		--good good --bad bad
+	sed 's/^/# /' .git/vvar-bisect/steps
+	found_it "a slower clock_gettime, by wall times" culprit
+}
+
+# 400 nops in each call of the vDSO's clock_gettime
+slow_clock()
+{
+	f=lib/vdso/gettimeofday.c
+	mkdir -p "$tmp/a/lib/vdso" "$tmp/b/lib/vdso"
+	cp "$OUT/stock/$f" "$tmp/a/$f"
+	cp "$OUT/stock/$f" "$tmp/b/$f"
+	plant "$tmp/b/$f" '/^__cvdso_clock_gettime_common(/,/^{/{
+		s/^{/{\n\tasm volatile(".rept 400\\n\\tnop\\n\\t.endr");\n/}'
+	(cd "$tmp" && diff -u "a/$f" "b/$f") > "patches/$KERNEL/slow-clock.patch" ||
+		[ $? = 1 ]
+}
+
+case ${1:-} in
+'')		echo "TAP version 13"; small ;;
+--kernel)	echo "TAP version 13"; kernels ;;
+*)		echo "bisect-test: unknown argument '$1'" >&2; exit 2 ;;
+esac
+echo "1..$nr"
+echo "# $((nr - failed)) passed, $failed failed"
+[ $failed = 0 ]

@@ -331,6 +331,45 @@ expect 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
 	"benchstat's format" --benchstat good.json good2.json
 result $(($(grep -c ^Benchmark out) != 1800)) "... has every sample"
 
+# --- the page ------------------------------------------------------------------
+
+report()
+{
+	got=0
+	VVAR_COMPARE=$(command -v vvar-compare) "$top/scripts/report" "$@" \
+		> out 2> err || got=$?
+}
+
+if command -v gnuplot > /dev/null && command -v xmllint > /dev/null; then
+	report -o page.html --history icount.json --history icount2.json \
+		icount.json good.json -- icount2.json good2.json
+	xmllint --noout page.html >> out 2>> err || got=1
+	[ "$(grep -c '<svg' page.html)" -ge 3 ] || got=1
+	result $got "a page, well-formed, with charts"
+	got=0
+	vvar-compare --tsv icount.json good.json -- icount2.json good2.json \
+		> figures
+	awk -F '\t' 'NR > 1 { print $2, $10, $12 }' figures > out
+	while read -r name p50 p99; do
+		grep "<td>$name</td>" page.html | grep ">$p50</td>" |
+			grep -q ">$p99</td>" || got=1
+	done < out
+	[ -s out ] || got=1
+	result $got "... has the numbers of the files"
+	got=0
+	grep -Eo '<script|(src|href)="[^"]*"|url\([^)]*\)|@import' page.html |
+		grep -v 'url(#' > out && got=1
+	result $got "... needs no scripts and no network"
+	report -o other.html good.json -- cut.json
+	result $(((got != 2) + $(grep -c 'cut.json.*not JSON' err) - 1)) \
+		"... is refused for broken input"
+	report -o other.html good.json
+	result $((got != 2)) "... and with one side only"
+else
+	nr=$((nr + 1))
+	echo "ok $nr report # SKIP no gnuplot or no xmllint"
+fi
+
 echo "1..$nr"
 echo "# $((nr - failed)) passed, $failed failed"
 [ $failed = 0 ]

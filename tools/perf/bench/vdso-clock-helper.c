@@ -5,6 +5,7 @@
  * one whose exec, fork and page tables are not those of perf. Not for use by
  * hand: perf carries it and gives it the arguments.
  */
+#include <linux/kernel.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
 	int cpu, err;
 	unsigned int i;
 
-	for (i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+	for (i = 0; argc > 1 && i < ARRAY_SIZE(modes); i++) {
 		if (strcmp(modes[i].name, argv[1]))
 			continue;
 		if (modes[i].child)

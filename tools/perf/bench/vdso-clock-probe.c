@@ -6,6 +6,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <linux/compiler.h>
+#include <linux/kernel.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,21 +29,23 @@
 #include <unistd.h>
 #include "vdso-clock.h"
 
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
-#define NOINLINE	__attribute__((noinline))
-#define UNUSED		__attribute__((unused))
-
 /* 32-bit programs read 64-bit time, as libc does today */
 #if __SIZEOF_LONG__ == 4 && defined(__NR_clock_gettime64)
 #define NR_GETTIME	__NR_clock_gettime64
 #define NR_GETRES	__NR_clock_getres_time64
 #define SYM_GETTIME	"clock_gettime64"
-typedef struct { int64_t tv_sec, tv_nsec; } vc_ts;
+struct vc_ts {
+	int64_t tv_sec, tv_nsec;
+};
+
 #else
 #define NR_GETTIME	__NR_clock_gettime
 #define NR_GETRES	__NR_clock_getres
 #define SYM_GETTIME	"clock_gettime"
-typedef struct { long tv_sec, tv_nsec; } vc_ts;
+struct vc_ts {
+	long tv_sec, tv_nsec;
+};
+
 #endif
 
 static double *vc_alloc(unsigned long n)
@@ -136,7 +140,7 @@ static inline uint64_t ticks(void)
 	asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r" (t) : : "memory");
 	return t;
 #else
-	vc_ts ts;
+	struct vc_ts ts;
 
 	syscall(NR_GETTIME, CLOCK_MONOTONIC_RAW, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
@@ -162,14 +166,14 @@ const char *vc_tick_source(void)
 /* Seconds, by system call: the vDSO may be gone */
 double vc_now(void)
 {
-	vc_ts ts = { 0 };
+	struct vc_ts ts = { 0 };
 
 	syscall(NR_GETTIME, CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 /* Dependent work that no CPU can shorten, and nothing else */
-NOINLINE uint64_t vc_work(unsigned int rounds)
+noinline uint64_t vc_work(unsigned int rounds)
 {
 	uint64_t t = ticks();
 #if defined(__x86_64__) || defined(__i386__)
@@ -191,7 +195,7 @@ NOINLINE uint64_t vc_work(unsigned int rounds)
 }
 
 #if defined(__x86_64__) || defined(__i386__)
-static NOINLINE uint64_t nop_work(unsigned int rounds)
+static noinline uint64_t nop_work(unsigned int rounds)
 {
 	uint64_t t = ticks();
 
@@ -296,13 +300,18 @@ static long sys_getres(unsigned long clk, void *ts)
 	return syscall(NR_GETRES, clk, ts);
 }
 
+/* Not every architecture has the old ones */
+#ifdef __NR_gettimeofday
 static long sys_gettimeofday(unsigned long tv, void *tz)
 {
 	return syscall(__NR_gettimeofday, tv, tz);
 }
+#else
+#define sys_gettimeofday NULL
+#endif
 
 #ifdef __NR_time
-static long sys_time(unsigned long t, void *unused UNUSED)
+static long sys_time(unsigned long t, void *unused __maybe_unused)
 {
 	return syscall(__NR_time, t);
 }
@@ -356,7 +365,7 @@ bool vc_known(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(calls); i++)
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].name && same_clock(calls[i].name, name))
 			return true;
 	return vc_find_clock(name);
@@ -369,7 +378,7 @@ void vc_list_known(FILE *f)
 
 	for (k = vc_clocks; k->name; k++)
 		fprintf(f, "%s%s", k == vc_clocks ? "" : " ", k->name);
-	for (i = 0; i < ARRAY_LEN(calls); i++)
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].name)
 			fprintf(f, " %s", calls[i].name);
 	fputc('\n', f);
@@ -392,7 +401,7 @@ static bool wanted(const struct vc_conf *c, const char *name)
 
 #ifdef VC_STATIC
 /* No dlopen() in a static program */
-vc_fn vc_vdso_sym(const char *name UNUSED)
+vc_fn vc_vdso_sym(const char *name __maybe_unused)
 {
 	return NULL;
 }
@@ -410,11 +419,11 @@ vc_fn vc_vdso_sym(const char *name)
 
 	if (!getauxval(AT_SYSINFO_EHDR))
 		return NULL;
-	for (i = 0; i < ARRAY_LEN(soname) && !vdso; i++)
+	for (i = 0; i < ARRAY_SIZE(soname) && !vdso; i++)
 		vdso = dlopen(soname[i], RTLD_LAZY | RTLD_NOLOAD);
 	if (!vdso)
 		return NULL;
-	for (i = 0; i < ARRAY_LEN(prefix) && !sym; i++) {
+	for (i = 0; i < ARRAY_SIZE(prefix) && !sym; i++) {
 		snprintf(full, sizeof(full), "%s%s", prefix[i], name);
 		sym = dlsym(vdso, full);
 	}
@@ -423,18 +432,18 @@ vc_fn vc_vdso_sym(const char *name)
 #endif
 
 /* What a call costs before it does anything */
-static NOINLINE long empty_call(unsigned long a UNUSED, void *b UNUSED)
+static noinline long empty_call(unsigned long a __maybe_unused, void *b __maybe_unused)
 {
 	asm volatile("");
 	return 0;
 }
 
-static NOINLINE long tsc_call(unsigned long a UNUSED, void *b UNUSED)
+static noinline long tsc_call(unsigned long a __maybe_unused, void *b __maybe_unused)
 {
 	return ticks();
 }
 
-static NOINLINE uint64_t time_calls(vc_fn fn, unsigned long a, void *b,
+static noinline uint64_t time_calls(vc_fn fn, unsigned long a, void *b,
 				    unsigned long n)
 {
 	uint64_t t = ticks();
@@ -450,6 +459,19 @@ struct path {
 	vc_fn		fn;
 	double		*val;
 };
+
+/*
+ * Some paths take a few instructions more in one part of each second than in
+ * the other (nanoseconds that carry into seconds). Where every instruction
+ * counts, samples come from all over a second: sleeping is free under -icount.
+ */
+static void spread(const struct vc_conf *c, unsigned long i)
+{
+	static const struct timespec eighth = { .tv_nsec = 125000000 };
+
+	if (c->exact && i % (c->loops / 8 + 1) == 0)
+		nanosleep(&eighth, NULL);
+}
 
 /*
  * All paths of one row in turns, so that what else the machine does meets all
@@ -468,6 +490,7 @@ static void gettime_row(const struct vc_conf *c, const char *row,
 	for (i = 0; i < c->warmup + c->loops; i++) {
 		if (i > c->warmup && expired(c, start))
 			break;
+		spread(c, i);
 		for (p = 0; p < nr; p++) {
 			double t;
 
@@ -515,7 +538,7 @@ static void gettime_call(const struct vc_conf *c, const char *row,
 		snprintf(name, sizeof(name), "gettime.%s.syscall", row);
 		vc_skip(c, name, "no such system call here");
 	}
-	gettime_row(c, row, path, ARRAY_LEN(path), a, call->b);
+	gettime_row(c, row, path, ARRAY_SIZE(path), a, call->b);
 }
 
 int vc_gettime(const struct vc_conf *c)
@@ -530,7 +553,7 @@ int vc_gettime(const struct vc_conf *c)
 
 	if (vc_pin(c, 0))
 		return -errno;
-	for (i = 0; i < ARRAY_LEN(calls); i++) {
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		const struct vc_call *call = &calls[i];
 
 		if (call->name) {
@@ -558,7 +581,7 @@ int vc_gettime(const struct vc_conf *c)
 			c->clocks);
 		return 1;
 	}
-	gettime_row(c, "tsc", tsc, ARRAY_LEN(tsc), 0, NULL);
+	gettime_row(c, "tsc", tsc, ARRAY_SIZE(tsc), 0, NULL);
 	return 0;
 }
 
@@ -613,7 +636,7 @@ static bool readable(uintptr_t page)
 	sigaction(SIGBUS, &sa, &old);
 	sigaction(SIGSEGV, &sa, &old_segv);
 	if (!sigsetjmp(bus_jmp, 1)) {
-		(void)*(const volatile char *)page;
+		READ_ONCE(*(const char *)page);
 		ok = true;
 	}
 	sigaction(SIGBUS, &old, NULL);
@@ -621,11 +644,11 @@ static bool readable(uintptr_t page)
 	return ok;
 }
 
-static NOINLINE uint64_t touch(uintptr_t p)
+static noinline uint64_t touch(uintptr_t p)
 {
 	uint64_t t = ticks();
 
-	(void)*(const volatile char *)p;
+	READ_ONCE(*(const char *)p);
 	return ticks() - t;
 }
 
@@ -696,9 +719,9 @@ static long map_vdso(uintptr_t at)
 	return syscall(__NR_arch_prctl, ARCH_MAP_VDSO, at);
 }
 #else
-static long map_vdso(uintptr_t at UNUSED)
+static long map_vdso(uintptr_t at __maybe_unused)
 {
-	errno = ENOSYS;
+	errno = EOPNOTSUPP;
 	return -1;
 }
 #endif
@@ -726,7 +749,7 @@ static int remap_zero(struct room *r)
 static int room_init(struct room *r, const char **why)
 {
 	struct vc_area area[8];
-	int i, err, n = vc_find_areas(area, ARRAY_LEN(area));
+	int i, err, n = vc_find_areas(area, ARRAY_SIZE(area));
 	void *p;
 
 	*why = "the mappings of this process";
@@ -747,7 +770,7 @@ static int room_init(struct room *r, const char **why)
 	err = map_anon(r->base, r->page, PROT_READ | PROT_WRITE);
 	if (err)
 		return err;
-	*(volatile char *)r->base = 1;
+	WRITE_ONCE(*(char *)r->base, 1);
 
 	*why = "arch_prctl(ARCH_MAP_VDSO_64)";
 	for (i = 0; i < n; i++)
@@ -856,7 +879,7 @@ static void fault_all(const struct vc_conf *c, struct room *r,
 	vc_emit(c, name, "faults", true, &flt, 1);
 }
 
-static NOINLINE uint64_t time_getppid(void)
+static noinline uint64_t time_getppid(void)
 {
 	uint64_t t = ticks();
 
@@ -864,7 +887,7 @@ static NOINLINE uint64_t time_getppid(void)
 	return ticks() - t;
 }
 
-static NOINLINE uint64_t time_nothing(void)
+static noinline uint64_t time_nothing(void)
 {
 	uint64_t t = ticks();
 
@@ -964,8 +987,8 @@ struct mapper {
 	pthread_t		thread;
 	size_t			size;
 	int			nr;
-	volatile bool		*stop;
-	volatile unsigned long	rounds;
+	bool			*stop;
+	unsigned long		rounds;
 };
 
 /* Holds mmap_lock for writing and reading as often as one thread can */
@@ -974,14 +997,14 @@ static void *mapper(void *arg)
 	struct mapper *m = arg;
 
 	vc_pin(m->c, m->nr);
-	while (!*m->stop) {
+	while (!READ_ONCE(*m->stop)) {
 		void *p = mmap(NULL, m->size, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
 			       -1, 0);
 
 		if (p != MAP_FAILED)
 			munmap(p, m->size);
-		m->rounds++;
+		WRITE_ONCE(m->rounds, m->rounds + 1);
 	}
 	return NULL;
 }
@@ -1033,7 +1056,7 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 	static const struct target zero = { .name = "zero", .zero = true };
 	double *val[2], start, overhead, *warm, rounds = 0;
 	struct mapper *m = calloc(c->threads, sizeof(*m));
-	volatile bool stop = false;
+	bool stop = false;
 	unsigned long i, n = 0;
 	uint64_t round = 0;
 	unsigned int k;
@@ -1057,9 +1080,10 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 	start = vc_now();
 	if (!err) {
 		uint64_t t = ticks();
-		unsigned long from = m[0].rounds;
+		unsigned long from = READ_ONCE(m[0].rounds);
 
-		while (m[0].rounds < from + 20 && vc_now() - start < 10)
+		while (READ_ONCE(m[0].rounds) < from + 20 &&
+		       vc_now() - start < 10)
 			;
 		round = (ticks() - t) / 20;
 	}
@@ -1082,7 +1106,7 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 		warm[s] = t[2];
 		n++;
 	}
-	stop = true;
+	WRITE_ONCE(stop, true);
 	while (k--) {
 		pthread_join(m[k].thread, NULL);
 		rounds += m[k].rounds;
@@ -1128,7 +1152,7 @@ int vc_contend(const struct vc_conf *c)
 	if (r.file < 0 || pwrite(r.file, "x", 1, 0) != 1 ||
 	    ftruncate(r.file, r.page))
 		return -errno;
-	for (i = 0; !err && i < ARRAY_LEN(sizes); i++)
+	for (i = 0; !err && i < ARRAY_SIZE(sizes); i++)
 		err = contend_size(c, &r, sizes[i].label, sizes[i].size);
 	return err;
 }
@@ -1137,11 +1161,11 @@ int vc_contend(const struct vc_conf *c)
 
 static pid_t spawn(const char *mode, char *arg)
 {
-	char *argv[] = { (char *)"vdso-clock", (char *)mode, arg, NULL };
+	const char *argv[] = { "vdso-clock", mode, arg, NULL };
 	pid_t pid = vfork();
 
 	if (!pid) {
-		execve("/proc/self/exe", argv, environ);
+		execve("/proc/self/exe", (char **)argv, environ);
 		_exit(127);
 	}
 	return pid;
@@ -1168,7 +1192,7 @@ int vc_child_fault(int fd)
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct vc_area area[8];
-	int n = vc_find_areas(area, ARRAY_LEN(area));
+	int n = vc_find_areas(area, ARRAY_SIZE(area));
 	long before;
 	pid_t pid;
 	void *p;
@@ -1304,7 +1328,7 @@ static void *reader(void *arg)
 	struct reader *r = arg;
 	const struct vc_conf *c = r->c;
 	vc_fn fn = AS_FN(clock_gettime);
-	vc_ts ts[4];
+	struct vc_ts ts[4];
 	double start;
 	unsigned long i;
 
@@ -1445,8 +1469,10 @@ static int scale_cold(const struct vc_conf *c, int nr)
 		if (!pid)
 			_exit(cold_process(c, shared, i, nr));
 		if (pid < 0)
-			shared->failed = err = 1;
+			err = errno == EAGAIN ? -EAGAIN : -ENOMEM;
 	}
+	if (err)
+		__atomic_store_n(&shared->failed, 1, __ATOMIC_RELAXED);
 	while (wait(&status) > 0) {
 		if (status && !err)
 			err = WIFEXITED(status) ? WEXITSTATUS(status) :
@@ -1625,7 +1651,7 @@ static void one_page(const struct vc_conf *c, const struct vc_area *area,
 int vc_pages(const struct vc_conf *c)
 {
 	struct vc_area area[8];
-	int i, n = vc_find_areas(area, ARRAY_LEN(area));
+	int i, n = vc_find_areas(area, ARRAY_SIZE(area));
 	bool some_type = false;
 	uintptr_t page;
 
@@ -1643,9 +1669,11 @@ int vc_pages(const struct vc_conf *c)
 		     page += sysconf(_SC_PAGESIZE))
 			one_page(c, &area[i], page, &some_type);
 	if (c->emulated)
-		vc_skip(c, "pages.read", "an emulated CPU ignores cache types: a read's latency says nothing");
+		vc_skip(c, "pages.read",
+			"an emulated CPU ignores cache types: a read's latency says nothing");
 	if (!some_type)
-		vc_skip(c, "pages.cache", "cache types are in /sys/kernel/debug/page_tables (CONFIG_PTDUMP_DEBUGFS, root)");
+		vc_skip(c, "pages.cache",
+			"cache types are in /sys/kernel/debug/page_tables (CONFIG_PTDUMP_DEBUGFS, root)");
 	return 0;
 }
 
@@ -1669,7 +1697,7 @@ static struct {
 
 static int64_t ns_of(vc_fn fn, int clock)
 {
-	vc_ts ts[4] = { 0 };
+	struct vc_ts ts[4] = { 0 };
 
 	fn(clock, ts);
 	return ts->tv_sec * 1000000000LL + ts->tv_nsec;
@@ -1714,7 +1742,7 @@ static int check_clock(const struct vc_conf *c, const struct vc_clock *clock,
 	int64_t last;
 	unsigned long i;
 	char name[80];
-	vc_ts res = { 0 };
+	struct vc_ts res = { 0 };
 	int t, nr, err;
 
 	if (!k)
@@ -1787,7 +1815,7 @@ int vc_check(const struct vc_conf *c)
 	const struct vc_clock *k;
 	int ret = 0, rows = 0, err;
 	char name[80];
-	vc_ts ts[4];
+	struct vc_ts ts[4];
 
 	if (!fn) {
 		vc_skip(c, "check.vdso", "no vDSO: libc's clock_gettime is checked");

@@ -682,7 +682,8 @@ static int bench_fault(void)
 	if (err == VC_EXIT_FALLBACK) {
 		if (!have_helper(&helper_static, "fault"))
 			return 0;
-		note(&warnings, "fault: measured in processes just exec'ed instead: one vvar and one text page");
+		note(&warnings,
+		     "fault: measured in processes just exec'ed instead: one vvar and one text page");
 		err = run_helper(&helper_static, "fault-exec");
 	}
 	if (!err && opt_compat && have_helper(&helper_32, "compat.fault"))
@@ -840,10 +841,7 @@ static char *command_line;
 static void json_env(FILE *f)
 {
 	static const char sha[] =
-		"f=/boot/config-$(uname -r); "
-		"if [ -r /proc/config.gz ]; then zcat /proc/config.gz; "
-		"elif [ -r $f ]; then cat $f; else exit; fi | "
-		"sha256sum | cut -c1-64";
+		"{ zcat /proc/config.gz || cat /boot/config-$(uname -r) || kill $$; } 2>/dev/null | sha256sum | cut -c1-64";
 	struct utsname u;
 	char kernel[256], *config = first_line(sha, true);
 	const struct {
@@ -918,10 +916,12 @@ static void print_json(FILE *f)
 	for (i = 0; i < nr_metrics; i++) {
 		const struct metric *m = &metrics[i];
 
-		fprintf(f, "%s\n    { \"name\": \"%s\", \"unit\": \"%s\", \"exact\": %s, \"better\": \"%s\",\n",
+		fprintf(f,
+			"%s\n    { \"name\": \"%s\", \"unit\": \"%s\", \"exact\": %s, \"better\": \"%s\",\n",
 			i ? "," : "", m->name, m->unit,
 			m->exact ? "true" : "false", m->better);
-		fprintf(f, "      \"n\": %lu, \"min\": %.9g, \"p50\": %.9g, \"p90\": %.9g, \"p99\": %.9g, \"max\": %.9g, \"mean\": %.9g,\n",
+		fprintf(f,
+			"      \"n\": %lu, \"min\": %.9g, \"p50\": %.9g, \"p90\": %.9g, \"p99\": %.9g, \"max\": %.9g, \"mean\": %.9g,\n",
 			m->n, m->sorted[0], p_of(m, .5), p_of(m, .9),
 			p_of(m, .99), m->sorted[m->n - 1], mean(m));
 		if (median_ci(m, &lo, &hi))
@@ -939,8 +939,10 @@ static void print_simple(FILE *f)
 	unsigned int i;
 
 	for (i = 0; i < nr_metrics; i++)
-		fprintf(f, "%s %.9g %s\n", metrics[i].name,
-			p_of(&metrics[i], .5), metrics[i].unit);
+		fprintf(f, "%s %.9g %s %.9g %.9g %lu\n", metrics[i].name,
+			p_of(&metrics[i], .5), metrics[i].unit,
+			metrics[i].sorted[0], p_of(&metrics[i], .99),
+			metrics[i].n);
 }
 
 /* As Go's benchstat reads it: one line for each sample */
@@ -979,7 +981,8 @@ static void print_gettime(FILE *f)
 	fprintf(f, "%-28s %10s %10s %10s %12s %9s\n", "", "vDSO", "libc",
 		"syscall", "vDSO/syscall", "vDSO/TSC");
 	for (i = 0; i < nr_metrics; i++) {
-		char *name = metrics[i].name, full[128];
+		const char *name = metrics[i].name;
+		char full[128];
 		const char *row = strstr(name, "gettime.");
 		size_t len = strlen(name);
 		struct metric *m[3];
@@ -993,8 +996,12 @@ static void print_gettime(FILE *f)
 				 path[k]);
 			m[k] = find_metric(full);
 		}
-		fprintf(f, "%-28.*s", (int)(len - (row + 8 - name)) +
-			(row == name ? 0 : 7), row == name ? row + 8 : name);
+		/* "MONOTONIC", but "compat.gettime.MONOTONIC" */
+		if (row == name) {
+			name += 8;
+			len -= 8;
+		}
+		fprintf(f, "%-28.*s", (int)len, name);
 		for (k = 0; k < 3; k++) {
 			if (m[k])
 				fprintf(f, " %10.1f", p_of(m[k], .5));
@@ -1214,6 +1221,8 @@ static int check_clocks(void)
 
 static int set_unit(void)
 {
+	static const char no_count[] =
+		"--unit instructions: the TSC does not count instructions here; run under QEMU with -icount shift=0, or use --unit cycles or ns";
 	bool instructions = vc_ticks_are_instructions();
 
 	accelerator = cpu_vendor_of_hypervisor();
@@ -1225,7 +1234,7 @@ static int set_unit(void)
 		opt_unit = instructions ? "instructions" : "ns";
 	if (!strcmp(opt_unit, "instructions")) {
 		if (!instructions)
-			return fail("--unit instructions: the TSC does not count instructions here; run under QEMU with -icount shift=0, or use --unit cycles or ns");
+			return fail("%s", no_count);
 		conf.exact = true;
 	} else if (!strcmp(opt_unit, "ns")) {
 		conf.scale = vc_ns_per_tick();
@@ -1294,14 +1303,17 @@ static void warn_before(void)
 	clocksource = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
 				 false);
 	if (!getauxval(AT_SYSINFO_EHDR))
-		note(&warnings, "this process has no vDSO (booted with vdso=0?): every read is a system call");
+		note(&warnings,
+		     "this process has no vDSO (booted with vdso=0?): every read is a system call");
 	else if (strcmp(clocksource, "tsc") && strcmp(clocksource, "kvm-clock") &&
 		 strncmp(clocksource, "hyperv", 6) &&
 		 strncmp(clocksource, "arch_sys", 8) && *clocksource)
-		note(&warnings, "clocksource %s: the vDSO can't read it, or not quickly; clocks fall back to the system call",
+		note(&warnings,
+		     "clocksource %s: the vDSO can't read it, or not quickly; clocks fall back to the system call",
 		     clocksource);
 	if (!strcmp(accelerator, "tcg"))
-		note(&warnings, "running under TCG emulation: times say little about hardware; compare ratios within one run");
+		note(&warnings,
+		     "running under TCG emulation: times say little about hardware; compare ratios within one run");
 }
 
 static void warn_after(double work)
@@ -1310,12 +1322,14 @@ static void warn_after(double work)
 	unsigned int i;
 
 	if (fabs(now - work) > 0.03 * work)
-		note(&warnings, "the CPU's clock moved by %.0f %% during the run: times may not be comparable",
+		note(&warnings,
+		     "the CPU's clock moved by %.0f %% during the run: times may not be comparable",
 		     (now - work) / work * 100);
 	for (i = 0; i < nr_metrics; i++)
 		if (metrics[i].n > 1 && metrics[i].n < 100 &&
 		    !strcmp(metrics[i].unit, conf.unit)) {
-			note(&warnings, "fewer than 100 samples (%s has %lu): p99 is only the largest of them",
+			note(&warnings,
+			     "fewer than 100 samples (%s has %lu): p99 is only the largest of them",
 			     metrics[i].name, metrics[i].n);
 			break;
 		}

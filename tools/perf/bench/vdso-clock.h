@@ -3,12 +3,13 @@
  * perf bench vdso-clock: what the front end (vdso-clock.c), the measuring code
  * (vdso-clock-probe.c) and the helper programs (vdso-clock-helper.c) share.
  *
- * The measuring code uses libc only, so that the same source also builds as a
+ * The measuring code links with libc only, so that the same source also builds as a
  * 32-bit and as a static program.
  */
 #ifndef BENCH_VDSO_CLOCK_H
 #define BENCH_VDSO_CLOCK_H
 
+#include <linux/compiler.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,8 +35,6 @@ struct vc_conf {
 	FILE		*out;
 };
 
-#define VC_PRINTF	__attribute__((__format__(printf, 3, 4)))
-
 /*
  * Children and helpers report in lines:
  *	m NAME UNIT EXACT(0|1) BETTER N, then N lines with one number each
@@ -45,10 +44,10 @@ struct vc_conf {
  */
 void vc_emit(const struct vc_conf *c, const char *name, const char *unit,
 	     bool exact, const double *val, unsigned long n);
-void vc_skip(const struct vc_conf *c, const char *name, const char *fmt, ...)
-	VC_PRINTF;
-void vc_say(const struct vc_conf *c, char kind, const char *fmt, ...)
-	VC_PRINTF;
+__printf(3, 4)
+void vc_skip(const struct vc_conf *c, const char *name, const char *fmt, ...);
+__printf(3, 4)
+void vc_say(const struct vc_conf *c, char kind, const char *fmt, ...);
 
 typedef long (*vc_fn)(unsigned long a, void *b);
 

@@ -13,22 +13,21 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-typedef int fn_t(clockid_t clk, struct timespec *ts);
+typedef long fn_t(long clk, struct timespec *ts);
 
-static __attribute__((noinline)) int nothing(clockid_t clk,
-					       struct timespec *ts)
+static __attribute__((noinline)) long nothing(long clk, struct timespec *ts)
 {
 	asm volatile("" : : "r" (clk), "r" (ts));
 	return 0;
 }
 
-static int system_call(clockid_t clk, struct timespec *ts)
+static long system_call(long clk, struct timespec *ts)
 {
-	return syscall(SYS_clock_gettime, (long)clk, ts);
+	return syscall(SYS_clock_gettime, clk, ts);
 }
 
 /* The best of 200 rounds of 100 calls */
-static double loop(fn_t *fn, clockid_t clk)
+static double loop(fn_t *fn, long clk)
 {
 	uint64_t t, best = UINT64_MAX;
 	struct timespec ts;
@@ -66,14 +65,14 @@ int main(int argc, char **argv)
 {
 	static const struct {
 		const char	*name;
-		clockid_t	id;
+		long		id;
 	} clocks[] = {
 		{ "REALTIME",		CLOCK_REALTIME },
 		{ "MONOTONIC",		CLOCK_MONOTONIC },
 		{ "REALTIME_COARSE",	CLOCK_REALTIME_COARSE },
 		{ "MONOTONIC_COARSE",	CLOCK_MONOTONIC_COARSE },
 	};
-	fn_t *volatile libc = clock_gettime;
+	fn_t *volatile libc = (fn_t *)(void *)clock_gettime;
 	fn_t *volatile direct = system_call;
 	fn_t *volatile empty = nothing;
 	double scale = 1;

@@ -1,0 +1,1503 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Touch vvar and the vDSO, from user and kernel mode, while everything that
+ * can take their pages away does so: fork, exec, time namespaces, munmap and
+ * ARCH_MAP_VDSO_*, mremap, mprotect, protection keys, memory pressure, CPU
+ * hotplug, clocksource switches, slot replaces, ptrace, core dumps, SIGKILL.
+ *
+ * Each reader checks what it reads: the vDSO's time lies between two system
+ * calls' and belongs to the reader's own time namespace. At the end each kind
+ * of event is a test, which fails if it has never happened.
+ *
+ * Takes CPUs off line and switches clocksources: meant for a guest.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kselftest.h"
+#include "../vDSO/parse_vdso.h"
+
+#ifndef ARCH_MAP_VDSO_X32
+#define ARCH_MAP_VDSO_X32	0x2001
+#define ARCH_MAP_VDSO_32	0x2002
+#define ARCH_MAP_VDSO_64	0x2003
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE		25
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ	22
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME		0x80
+#endif
+
+#define PMD_BYTES		(2UL << 20)
+#define CLOCKSOURCE		"/sys/devices/system/clocksource/clocksource0/"
+#define REPLACE			"/sys/kernel/debug/vvar/replace"
+/* A time namespace's offset: far from what else the clock could show */
+#define OFFSET			1000000
+
+enum {
+	C_READ,
+	C_TOUCH,
+	C_KTOUCH,
+	C_VMREADV,
+	C_FAULT,
+	C_FORK,
+	C_EXEC,
+	C_TIMENS,
+	C_CLONE3,
+	C_SETNS,
+	C_NSEXEC,
+	C_MAP64,
+	C_MAP32,
+	C_MAPX32,
+	C_MREMAP,
+	C_MREMAP_PT,
+	C_PARTIAL,
+	C_WRITABLE,
+	C_MPROTECT,
+	C_PKEY,
+	C_PKEY_DENIED,
+	C_MLOCKALL,
+	C_MADVISE,
+	C_COLLAPSE,
+	C_DONTNEED,
+	C_PRESSURE,
+	C_HOTPLUG,
+	C_CLOCKSOURCE,
+	C_REPLACE,
+	C_PTRACE,
+	C_PROC_MEM,
+	C_PROC_MAPS,
+	C_CORE,
+	C_KILL,
+	NR_COUNTS
+};
+
+static const char * const count_text[] = {
+	[C_READ] = "vDSO reads between two system calls",
+	[C_TOUCH] = "first touches from user mode",
+	[C_KTOUCH] = "first touches from kernel mode (write from vvar)",
+	[C_VMREADV] = "process_vm_readv of vvar and vDSO",
+	[C_FAULT] = "accesses that lost against an unmapping",
+	[C_FORK] = "forks",
+	[C_EXEC] = "vfork and exec",
+	[C_TIMENS] = "children in a new time namespace",
+	[C_CLONE3] = "clone3(CLONE_NEWTIME)",
+	[C_SETNS] = "setns to another time namespace",
+	[C_NSEXEC] = "vfork and exec into a time namespace",
+	[C_MAP64] = "munmap and ARCH_MAP_VDSO_64",
+	[C_MAP32] = "munmap and ARCH_MAP_VDSO_32",
+	[C_MAPX32] = "munmap and ARCH_MAP_VDSO_X32",
+	[C_MREMAP] = "mremap",
+	[C_MREMAP_PT] = "mremap that can move the page table",
+	[C_PARTIAL] = "partial munmap, mprotect, mremap (refused)",
+	[C_WRITABLE] = "mprotect to writable (refused)",
+	[C_MPROTECT] = "mprotect to PROT_NONE and back",
+	[C_PKEY] = "pkey_mprotect",
+	[C_PKEY_DENIED] = "reads denied by a protection key",
+	[C_MLOCKALL] = "mlockall",
+	[C_MADVISE] = "madvise of vvar and vDSO",
+	[C_COLLAPSE] = "MADV_COLLAPSE next door",
+	[C_DONTNEED] = "MADV_DONTNEED of a whole page table next door",
+	[C_PRESSURE] = "rounds of memory pressure",
+	[C_HOTPLUG] = "CPUs off and on line",
+	[C_CLOCKSOURCE] = "clocksource switches",
+	[C_REPLACE] = "slot replaces",
+	[C_PTRACE] = "ptrace peeks and pokes",
+	[C_PROC_MEM] = "reads and writes of /proc/PID/mem",
+	[C_PROC_MAPS] = "reads of /proc/PID/smaps and pagemap",
+	[C_CORE] = "core dumps",
+	[C_KILL] = "SIGKILLs at any time",
+};
+
+/* Shared by all processes */
+static struct shared {
+	unsigned long count[NR_COUNTS];
+	char skip[NR_COUNTS][80];	/* why it can't happen here */
+	unsigned long wrong;		/* what must not happen */
+	int stop;
+} *sh;
+
+/*
+ * The VMAs of vvar and vDSO, one behind the other; offsets from the first.
+ * base changes when they move.
+ */
+static struct {
+	unsigned long base;
+	unsigned int nr;
+	size_t start[4], end[4];	/* the last is the text */
+	size_t text, len, gettime;
+	unsigned int nr_touch;		/* vvar pages that give no SIGBUS */
+	size_t touch[16];
+} vd;
+
+static long page;
+static int devnull_pipe[2];
+/* What CLOCK_MONOTONIC shows in this process's time namespace, at least */
+static time_t clock_floor;
+static __thread sigjmp_buf *recover;
+static __thread unsigned long rng_state;
+static unsigned long seed;
+
+#define counted(what)	__atomic_fetch_add(&sh->count[C_##what], 1, \
+					   __ATOMIC_RELAXED)
+#define stopping()	__atomic_load_n(&sh->stop, __ATOMIC_RELAXED)
+#define vd_base()	__atomic_load_n(&vd.base, __ATOMIC_ACQUIRE)
+#define set_base(addr)	__atomic_store_n(&vd.base, addr, __ATOMIC_RELEASE)
+
+/* No stdio: threads and signal handlers use it, and a fork copies no buffer */
+#define wrong(fmt, ...) do {						\
+	char msg_[256];							\
+	int len_ = snprintf(msg_, sizeof(msg_), "# wrong: " fmt "\n",	\
+			    ##__VA_ARGS__);				\
+	if (__atomic_fetch_add(&sh->wrong, 1, __ATOMIC_RELAXED) < 20 &&	\
+	    write(1, msg_, len_) != len_)				\
+		_exit(1);						\
+} while (0)
+
+#define skip(what, fmt, ...)						\
+	snprintf(sh->skip[C_##what], sizeof(sh->skip[0]), fmt, ##__VA_ARGS__)
+
+/* xorshift64*: the same for every thread that starts from the same seed */
+static unsigned int rnd(unsigned int below)
+{
+	unsigned long x = rng_state;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	rng_state = x;
+	return (unsigned int)((x * 0x2545f4914f6cdd1dUL) >> 32) % below;
+}
+
+static void rnd_start(unsigned long salt)
+{
+	rng_state = (seed + salt) * 0x9e3779b97f4a7c15UL | 1;
+}
+
+/* libc's own sleep and clock functions may call a vDSO that has moved */
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	syscall(SYS_nanosleep, &ts, NULL);
+}
+
+static void now(clockid_t clock, struct timespec *ts)
+{
+	syscall(SYS_clock_gettime, clock, ts);
+}
+
+static void on_fault(int sig, siginfo_t *si, void *ctx)
+{
+	if (sig == SIGBUS)
+		wrong("SIGBUS at vvar + %#lx",
+		      (unsigned long)si->si_addr - vd_base());
+	if (recover)
+		siglongjmp(*recover, sig == SIGSEGV &&
+			   si->si_code == SEGV_PKUERR ? SIGSYS : sig);
+	wrong("pid %d: signal %d at %p, vvar is at %#lx", getpid(), sig,
+	      si->si_addr, vd_base());
+	_exit(99);
+}
+
+/* Also when the parent is gone: nothing stays off line, or in /tmp */
+static void on_stop(int sig)
+{
+	__atomic_store_n(&sh->stop, 1, __ATOMIC_RELAXED);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+	struct sigaction sa = {
+		.sa_sigaction = on_fault,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+}
+
+static bool before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* One read through the vDSO at @base, checked */
+static void read_clock(unsigned long base)
+{
+	static const clockid_t clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME,
+					    CLOCK_BOOTTIME };
+	int (*gettime)(clockid_t clock, struct timespec *ts) =
+		(void *)(base + vd.text + vd.gettime);
+	clockid_t clock = clocks[rnd(ARRAY_SIZE(clocks))];
+	struct timespec a, b = { -1, -1 }, c;
+
+	now(clock, &a);
+	if (gettime(clock, &b))
+		wrong("clock %d: the vDSO returned an error", clock);
+	now(clock, &c);
+	if (before(&b, &a) || before(&c, &b) || (unsigned long)b.tv_nsec >= 1000000000)
+		wrong("clock %d: system call %ld.%09ld, vDSO %ld.%09ld, system call %ld.%09ld",
+		      clock, a.tv_sec, a.tv_nsec, b.tv_sec, b.tv_nsec, c.tv_sec,
+		      c.tv_nsec);
+	if (clock != CLOCK_REALTIME &&
+	    (b.tv_sec < clock_floor || b.tv_sec > clock_floor + OFFSET / 2))
+		wrong("vDSO shows %ld s, not its namespace's %ld s and later",
+		      b.tv_sec, clock_floor);
+	counted(READ);
+}
+
+static void touch(unsigned long addr)
+{
+	*(volatile char *)addr;
+}
+
+static void touch_page(unsigned long base)
+{
+	touch(base + vd.touch[rnd(vd.nr_touch)]);
+}
+
+static void touch_all(unsigned long base)
+{
+	unsigned int i;
+
+	for (i = 0; i < vd.nr_touch; i++)
+		touch(base + vd.touch[i]);
+	__atomic_fetch_add(&sh->count[C_TOUCH], vd.nr_touch, __ATOMIC_RELAXED);
+}
+
+/* A kernel-mode access: copy_from_user() of a vvar page */
+static bool touch_kernel(unsigned long base)
+{
+	const void *src = (void *)(base + vd.touch[rnd(vd.nr_touch)]);
+	char c;
+
+	if (write(devnull_pipe[1], src, 1) != 1)
+		return false;
+	if (read(devnull_pipe[0], &c, 1) != 1)
+		wrong("pipe lost a byte");
+	counted(KTOUCH);
+	return true;
+}
+
+/* The vDSO's text, another way in; and vvar, which must give EFAULT or data */
+static void vm_readv(pid_t pid, unsigned long base)
+{
+	char buf[64];
+	struct iovec to = { buf, SELFMAG };
+	struct iovec from = { (void *)(base + vd.text), SELFMAG };
+	ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+	if (n != SELFMAG || memcmp(buf, ELFMAG, SELFMAG))
+		wrong("process_vm_readv of the vDSO: %zd, errno %d", n, errno);
+	from.iov_base = (void *)(base + vd.touch[0]);
+	n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+	if (n < 0 && errno != EFAULT)
+		wrong("process_vm_readv of vvar: errno %d", errno);
+	if (process_vm_writev(pid, &to, 1, &from, 1, 0) >= 0)
+		wrong("process_vm_writev wrote to vvar");
+	counted(VMREADV);
+}
+
+static void find_vdso(void)
+{
+	char line[256], name[64];
+	unsigned long start, end, text = getauxval(AT_SYSINFO_EHDR);
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	if (!maps)
+		ksft_exit_fail_msg("/proc/self/maps: %s\n", strerror(errno));
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &start, &end,
+			   name) != 3 ||
+		    (strncmp(name, "[vvar", 5) && strcmp(name, "[vdso]")))
+			continue;
+		if (vd.nr == ARRAY_SIZE(vd.start))
+			ksft_exit_fail_msg("more than %d VMAs of vvar and vDSO\n",
+					   vd.nr);
+		if (!vd.nr)
+			vd.base = start;
+		vd.start[vd.nr] = start - vd.base;
+		vd.end[vd.nr++] = end - vd.base;
+		vd.len = end - vd.base;
+	}
+	fclose(maps);
+	if (vd.nr < 2 || vd.base + vd.start[vd.nr - 1] != text)
+		ksft_exit_skip("no vvar followed by a vDSO in /proc/self/maps\n");
+	vd.text = vd.start[vd.nr - 1];
+	vdso_init_from_sysinfo_ehdr(text);
+	vd.gettime = (unsigned long)vdso_sym("LINUX_2.6",
+					     "__vdso_clock_gettime") - text;
+}
+
+/* Pages that the stock kernel has nothing for give SIGBUS: leave them out */
+static void find_touchable(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	size_t off;
+	int status;
+	pid_t pid;
+
+	for (off = 0; off < vd.text; off += page) {
+		pid = fork();
+		if (!pid) {
+			sigaction(SIGBUS, &sa, NULL);
+			touch(vd.base + off);
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			ksft_exit_fail_msg("waitpid: %s\n", strerror(errno));
+		if (status)
+			ksft_print_msg("vvar page %zu: signal %d, left out\n",
+				       off / page, WTERMSIG(status));
+		else if (vd.nr_touch < ARRAY_SIZE(vd.touch))
+			vd.touch[vd.nr_touch++] = off;
+	}
+	if (!vd.nr_touch)
+		ksft_exit_fail_msg("no page of vvar can be read\n");
+}
+
+/* Wait for a child that must end with status 0, or by a SIGKILL of ours */
+static void reap(pid_t pid, const char *what)
+{
+	int status;
+
+	if (pid < 0) {
+		if (errno != EAGAIN && errno != ENOMEM)
+			wrong("%s: %s", what, strerror(errno));
+		return;
+	}
+	while (waitpid(pid, &status, 0) != pid) {
+		if (errno != EINTR)
+			return;
+	}
+	if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		wrong("%s: child's status %#x", what, status);
+}
+
+static pid_t vfork_exec(void)
+{
+	char floor_arg[32], seed_arg[32];
+	char *argv[] = { "stress", "--check", floor_arg, seed_arg, NULL };
+	pid_t pid;
+
+	snprintf(floor_arg, sizeof(floor_arg), "%ld", (long)clock_floor);
+	snprintf(seed_arg, sizeof(seed_arg), "%u", rnd(UINT_MAX));
+	pid = vfork();
+	if (!pid) {
+		execv("/proc/self/exe", argv);
+		_exit(98);
+	}
+	return pid;
+}
+
+/* What vfork_exec() runs: status 0 if what it reads is right */
+static int exec_check(const char *floor_arg, const char *seed_arg)
+{
+	static struct shared local;
+	int i;
+
+	sh = &local;
+	clock_floor = atol(floor_arg);
+	seed = atol(seed_arg);
+	rnd_start(0);
+	catch_signals();
+	find_vdso();
+	for (i = 0; i < 10; i++)
+		read_clock(vd.base);
+	return local.wrong ? 97 : 0;
+}
+
+/* --- jobs: each is a process that ends when stopping() ---------------- */
+
+static void job_read(void)
+{
+	unsigned int i = 0;
+
+	while (!stopping()) {
+		read_clock(vd.base);
+		/* The others need the CPU too */
+		if (++i % 64 == 0)
+			sleep_ms(5);
+	}
+}
+
+/* Map vDSO and vvar afresh where they were, and touch: no access may fail */
+static void job_touch(void)
+{
+	static const struct {
+		int code, count;
+	} images[] = {
+		{ ARCH_MAP_VDSO_64, C_MAP64 },
+		{ ARCH_MAP_VDSO_32, C_MAP32 },
+		{ ARCH_MAP_VDSO_X32, C_MAPX32 },
+	};
+	unsigned long base = vd.base;
+	bool missing[ARRAY_SIZE(images)] = { };
+	unsigned int i, n = 0;
+	long ret;
+
+	munmap((void *)base, vd.len);
+	while (!stopping()) {
+		i = n++ % 8;		/* mostly the 64-bit one */
+		if (i >= ARRAY_SIZE(images) || missing[i])
+			i = 0;
+		ret = syscall(SYS_arch_prctl, images[i].code, base);
+		if (ret < 0) {
+			if (errno == ENOMEM)
+				continue;
+			snprintf(sh->skip[images[i].count],
+				 sizeof(sh->skip[0]), "arch_prctl: %s",
+				 strerror(errno));
+			missing[i] = true;
+			if (i)
+				continue;
+			skip(TOUCH, "no ARCH_MAP_VDSO_64");
+			skip(KTOUCH, "no ARCH_MAP_VDSO_64");
+			return;
+		}
+		__atomic_fetch_add(&sh->count[images[i].count], 1,
+				   __ATOMIC_RELAXED);
+		/* The images differ in length, not in what lies before */
+		if (n & 1 && !touch_kernel(base))
+			wrong("write(2) from vvar: %s", strerror(errno));
+		touch_all(base);
+		if (i == 0)
+			read_clock(base);
+		munmap((void *)base, vd.text + ret);
+	}
+}
+
+/* Many accesses, any of which may meet a hole: where the VMAs are moved */
+static void *racer(void *arg)
+{
+	sigjmp_buf env;
+	unsigned long base;
+	char c;
+
+	rnd_start((unsigned long)arg + ((unsigned long)getpid() << 8));
+	while (!stopping()) {
+		base = vd_base();
+		if (!rnd(32))
+			sleep_ms(2);
+		switch (sigsetjmp(env, 0)) {
+		case 0:
+			break;
+		case SIGSYS:
+			counted(PKEY_DENIED);
+			continue;
+		default:
+			counted(FAULT);
+			continue;
+		}
+		recover = &env;
+		switch (rnd(4)) {
+		case 0:
+			/* One byte at a time: the threads share the pipe */
+			if (write(devnull_pipe[1],
+				  (void *)(base + vd.touch[rnd(vd.nr_touch)]),
+				  1) == 1 &&
+			    read(devnull_pipe[0], &c, 1) != 1)
+				wrong("pipe lost a byte");
+			break;
+		case 1:
+			touch_page(base);
+			break;
+		default:
+			read_clock(base);
+		}
+		recover = NULL;
+	}
+	return NULL;
+}
+
+static void must_fail(const char *what, int err, long ret)
+{
+	if (ret != -1)
+		wrong("%s was not refused", what);
+	else if (errno != err && errno != ENOMEM)
+		wrong("%s: errno %d, not %d", what, errno, err);
+}
+
+static void try_partial(unsigned long base)
+{
+	unsigned int i = rnd(vd.nr);
+	char *start = (char *)base + vd.start[i];
+	size_t len = vd.end[i] - vd.start[i];
+
+	if (len < 2 * (size_t)page)
+		return;
+	must_fail("munmap of the first page", EINVAL, munmap(start, page));
+	must_fail("munmap of the last page", EINVAL,
+		  munmap(start + len - page, page));
+	must_fail("mprotect of one page", EINVAL,
+		  mprotect(start, page, PROT_NONE));
+	must_fail("growth", EFAULT,
+		  (long)mremap(start, len, len + page, MREMAP_MAYMOVE));
+	counted(PARTIAL);
+}
+
+static void try_writable(unsigned long base)
+{
+	unsigned int i = rnd(vd.nr - 1);
+	char *start = (char *)base + vd.start[i];
+	size_t len = vd.end[i] - vd.start[i];
+
+	must_fail("mprotect to writable", EACCES,
+		  mprotect(start, len, PROT_READ | PROT_WRITE));
+	must_fail("getrandom(2) into vvar", EFAULT,
+		  syscall(SYS_getrandom, start, 1, 0));
+	counted(WRITABLE);
+}
+
+static void protect(unsigned long base)
+{
+	unsigned int i = rnd(vd.nr - 1);
+	char *start = (char *)base + vd.start[i];
+	size_t len = vd.end[i] - vd.start[i];
+
+	if (mprotect(start, len, PROT_NONE) ||
+	    mprotect(start, len, PROT_READ))
+		wrong("mprotect: %s", strerror(errno));
+	counted(MPROTECT);
+}
+
+static void pkey(unsigned long base)
+{
+	static int key = -2;
+	sigjmp_buf env;
+	unsigned int i = rnd(vd.nr - 1);
+	char *start = (char *)base + vd.start[i];
+	size_t len = vd.end[i] - vd.start[i];
+
+	if (key == -2) {
+		key = pkey_alloc(0, 0);
+		if (key < 0) {
+			skip(PKEY, "pkey_alloc: %s", strerror(errno));
+			skip(PKEY_DENIED, "pkey_alloc: %s", strerror(errno));
+		}
+	}
+	if (key < 0)
+		return;
+	if (pkey_mprotect(start, len, PROT_READ, key))
+		wrong("pkey_mprotect: %s", strerror(errno));
+	counted(PKEY);
+	/* Only this thread: a key's rights are a register */
+	pkey_set(key, PKEY_DISABLE_ACCESS);
+	if (!sigsetjmp(env, 0)) {
+		recover = &env;
+		touch((unsigned long)start);
+		if (!i)
+			wrong("vvar was read in spite of its protection key");
+	} else {
+		counted(PKEY_DENIED);
+	}
+	recover = NULL;
+	pkey_set(key, 0);
+	if (pkey_mprotect(start, len, PROT_READ, 0))
+		wrong("pkey_mprotect: %s", strerror(errno));
+}
+
+static void advise(unsigned long base)
+{
+	static const int advice[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+		MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT,
+		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE,
+		MADV_POPULATE_READ, MADV_COLLAPSE, MADV_DODUMP, MADV_WIPEONFORK,
+	};
+	unsigned int i = rnd(vd.nr);
+
+	/*
+	 * Most are refused; which ones is not this test's question. Not
+	 * MADV_DONTFORK: there is no way back for VM_IO.
+	 */
+	madvise((void *)(base + vd.start[i]), vd.end[i] - vd.start[i],
+		advice[rnd(ARRAY_SIZE(advice))]);
+	counted(MADVISE);
+}
+
+static void next_door(char *door)
+{
+	memset(door, 1, 2 * PMD_BYTES);
+	if (!madvise(door, 2 * PMD_BYTES, MADV_COLLAPSE))
+		counted(COLLAPSE);
+	else if (errno == EINVAL)
+		skip(COLLAPSE, "madvise: no MADV_COLLAPSE");
+	if (madvise(door, 2 * PMD_BYTES, MADV_DONTNEED))
+		wrong("MADV_DONTNEED: %s", strerror(errno));
+	else
+		counted(DONTNEED);
+}
+
+static bool move_all(unsigned long from, unsigned long to)
+{
+	unsigned int i;
+
+	for (i = 0; i < vd.nr; i++) {
+		size_t len = vd.end[i] - vd.start[i];
+
+		if (mremap((void *)(from + vd.start[i]), len, len,
+			   MREMAP_MAYMOVE | MREMAP_FIXED,
+			   to + vd.start[i]) == MAP_FAILED) {
+			wrong("mremap of VMA %u from %#lx to %#lx: %s", i,
+			      from, to, strerror(errno));
+			return false;
+		}
+	}
+	set_base(to);
+	return true;
+}
+
+/*
+ * One mm, one thread that moves, unmaps and protects, and racers. The places:
+ * 0 and 1 end vvar at the end of a page table with nothing else in it, so that
+ * mremap moves the table itself (try_realign_addr()); 2 has a neighbour.
+ */
+static void job_race(void)
+{
+	pthread_t thread[3];
+	pthread_attr_t attr;
+	unsigned long at[3], hole, base;
+	unsigned int i, to, here = 3;
+	char *door;
+	void *p;
+	pid_t pid;
+
+	p = mmap(NULL, 16 * PMD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+		 MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED) {
+		wrong("mmap: %s", strerror(errno));
+		return;
+	}
+	hole = ((unsigned long)p + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
+	munmap(p, 16 * PMD_BYTES);
+	at[0] = hole + 2 * PMD_BYTES - vd.text;
+	at[1] = hole + 5 * PMD_BYTES - vd.text;
+	at[2] = hole + 10 * PMD_BYTES;
+	door = mmap((void *)(at[2] - 2 * PMD_BYTES), 2 * PMD_BYTES,
+		    PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (door == MAP_FAILED) {
+		wrong("mmap next door: %s", strerror(errno));
+		return;
+	}
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 1 << 16);
+	for (i = 0; i < ARRAY_SIZE(thread); i++) {
+		if (pthread_create(&thread[i], &attr, racer,
+				   (void *)(unsigned long)i)) {
+			wrong("pthread_create failed");
+			_exit(1);
+		}
+	}
+
+	while (!stopping()) {
+		base = vd.base;
+		switch (rnd(16)) {
+		case 0 ... 4:
+			do {
+				to = rnd(ARRAY_SIZE(at));
+			} while (to == here);
+			if (!move_all(base, at[to]))
+				goto out;
+			counted(MREMAP);
+			if (to < 2 && here < 2)
+				counted(MREMAP_PT);
+			here = to;
+			break;
+		case 5 ... 7:
+			munmap((void *)base, vd.len);
+			to = rnd(ARRAY_SIZE(at));
+			if (syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64,
+				    at[to]) < 0) {
+				if (sh->skip[C_MAP64][0])
+					goto out;
+				wrong("ARCH_MAP_VDSO_64: %s", strerror(errno));
+				goto out;
+			}
+			set_base(at[to]);
+			here = to;
+			if (memcmp((void *)(at[to] + vd.text), ELFMAG, SELFMAG)) {
+				wrong("ARCH_MAP_VDSO_64 took another address");
+				goto out;
+			}
+			read_clock(at[to]);
+			counted(MAP64);
+			break;
+		case 8:
+			try_partial(base);
+			break;
+		case 9:
+			try_writable(base);
+			break;
+		case 10:
+			protect(base);
+			break;
+		case 11:
+			pkey(base);
+			break;
+		case 12:
+			if (mlockall(MCL_CURRENT)) {
+				if (errno == EPERM)
+					skip(MLOCKALL, "needs CAP_IPC_LOCK");
+			} else {
+				counted(MLOCKALL);
+			}
+			munlockall();
+			break;
+		case 13:
+			advise(base);
+			break;
+		case 14:
+			next_door(door);
+			break;
+		case 15:
+			pid = fork();
+			if (!pid) {
+				touch_all(base);
+				read_clock(base);
+				_exit(0);
+			}
+			reap(pid, "fork of a threaded process");
+			counted(FORK);
+		}
+		read_clock(vd.base);
+	}
+out:
+	while (!stopping())	/* the racers go on */
+		sleep_ms(10);
+	for (i = 0; i < ARRAY_SIZE(thread); i++)
+		pthread_join(thread[i], NULL);
+}
+
+static void job_fork(void)
+{
+	pid_t pid;
+
+	while (!stopping()) {
+		if (rnd(4)) {
+			pid = fork();
+			if (!pid) {
+				touch_page(vd.base);
+				read_clock(vd.base);
+				_exit(0);
+			}
+			reap(pid, "fork");
+			counted(FORK);
+		} else {
+			reap(vfork_exec(), "vfork and exec");
+			counted(EXEC);
+		}
+	}
+}
+
+static int open_ns(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		wrong("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* In a new namespace, whose clock is OFFSET ahead of the parent's */
+static void in_timens(int root, time_t root_floor, time_t ns_floor)
+{
+	int own = open_ns("/proc/self/ns/time"), i;
+
+	clock_floor = ns_floor;
+	touch_all(vd.base);
+	read_clock(vd.base);
+	for (i = 0; own >= 0 && i < 6; i++) {
+		if (setns(i & 1 ? own : root, CLONE_NEWTIME)) {
+			wrong("setns: %s", strerror(errno));
+			break;
+		}
+		clock_floor = i & 1 ? ns_floor : root_floor;
+		/* With and without a page that was there before */
+		if (rnd(2))
+			touch_all(vd.base);
+		if (rnd(2) && !touch_kernel(vd.base))
+			wrong("write(2) from vvar: %s", strerror(errno));
+		read_clock(vd.base);
+		counted(SETNS);
+	}
+	_exit(0);
+}
+
+static void timens_child(void)
+{
+	int root = open_ns("/proc/self/ns/time"), fd, n;
+	time_t floor = clock_floor;
+	char buf[80];
+
+	if (root < 0)
+		_exit(1);
+	if (unshare(CLONE_NEWTIME)) {
+		wrong("unshare(CLONE_NEWTIME): %s", strerror(errno));
+		_exit(1);
+	}
+	n = snprintf(buf, sizeof(buf), "monotonic %d 0\nboottime %d 0\n",
+		     OFFSET, OFFSET);
+	fd = open("/proc/self/timens_offsets", O_WRONLY);
+	if (fd < 0 || write(fd, buf, n) != n)
+		wrong("/proc/self/timens_offsets: %s", strerror(errno));
+	close(fd);
+	read_clock(vd.base);		/* still the old namespace's */
+	if (rnd(3)) {
+		pid_t pid = fork();
+
+		if (!pid)
+			in_timens(root, floor, floor + OFFSET);
+		reap(pid, "fork into a time namespace");
+		counted(TIMENS);
+	} else {
+		clock_floor = floor + OFFSET;
+		reap(vfork_exec(), "exec into a time namespace");
+		counted(NSEXEC);
+		clock_floor = floor;
+	}
+	read_clock(vd.base);
+	_exit(0);
+}
+
+static void job_timens(void)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWTIME,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	while (!stopping()) {
+		rnd(2);		/* each child its own course */
+		pid = fork();
+		if (!pid)
+			timens_child();
+		reap(pid, "time namespace");
+
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (!pid) {
+			touch_all(vd.base);
+			read_clock(vd.base);
+			_exit(0);
+		}
+		reap(pid, "clone3(CLONE_NEWTIME)");
+		counted(CLONE3);
+	}
+}
+
+static unsigned long meminfo_kb(const char *what)
+{
+	char line[128];
+	unsigned long kb = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, what, strlen(what))) {
+			kb = strtoul(line + strlen(what) + 1, NULL, 10);
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* The victim, if it comes to that */
+static void first_to_die(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0 || write(fd, "1000", 4) != 4)
+		wrong("oom_score_adj: %s", strerror(errno));
+	close(fd);
+}
+
+/* Page cache and huge pages, until little is left */
+static void job_pressure(void)
+{
+	const size_t step = 8 << 20;
+	unsigned long total = meminfo_kb("MemTotal:"), left;
+	char *chunk[4096];
+	unsigned int n, i;
+	int fd;
+
+	first_to_die();
+	setpriority(PRIO_PROCESS, 0, -10);
+	while (!stopping()) {
+		char path[] = "/tmp/vvar-stress.XXXXXX";
+
+		fd = mkstemp(path);
+		unlink(path);
+		left = total / 8 + rnd(total / 4 * 3);
+		for (n = 0; n < ARRAY_SIZE(chunk) && !stopping(); n++) {
+			if (meminfo_kb("MemAvailable:") < left)
+				break;
+			chunk[n] = mmap(NULL, step, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (chunk[n] == MAP_FAILED)
+				break;
+			for (i = 0; i < step; i += page)
+				chunk[n][i] = 1;
+			if (fd >= 0 && n % 8 == 0 &&
+			    write(fd, chunk[n], step) < 0 && errno != ENOSPC)
+				wrong("write: %s", strerror(errno));
+		}
+		while (n--)
+			munmap(chunk[n], step);
+		close(fd);
+		read_clock(vd.base);
+		counted(PRESSURE);
+		sleep_ms(200);
+	}
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) ==
+			     (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static void job_hotplug(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu1/online");
+	if (cpus < 2 || access(path, W_OK)) {
+		skip(HOTPLUG, "no CPU that can go off line");
+		return;
+	}
+	while (!stopping()) {
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/cpu/cpu%u/online",
+			 1 + rnd(cpus - 1));
+		if (!write_file(path, "0")) {
+			if (errno != EBUSY)
+				wrong("%s: %s", path, strerror(errno));
+		} else {
+			counted(HOTPLUG);
+		}
+		sleep_ms(rnd(20));
+		if (!write_file(path, "1"))
+			wrong("%s: %s", path, strerror(errno));
+		sleep_ms(rnd(400));
+	}
+}
+
+static void job_clocksource(void)
+{
+	char all[256] = "", old[64] = "", *name[16], *p;
+	int fd, nr = 0, i;
+
+	fd = open(CLOCKSOURCE "available_clocksource", O_RDONLY);
+	if (fd < 0 || read(fd, all, sizeof(all) - 1) < 0)
+		all[0] = 0;
+	close(fd);
+	fd = open(CLOCKSOURCE "current_clocksource", O_RDONLY);
+	if (fd < 0 || read(fd, old, sizeof(old) - 1) < 0)
+		old[0] = 0;
+	close(fd);
+	for (p = strtok(all, " \n"); p && nr < 16; p = strtok(NULL, " \n"))
+		name[nr++] = p;
+	if (nr < 2 || access(CLOCKSOURCE "current_clocksource", W_OK)) {
+		skip(CLOCKSOURCE, "%d clocksource(s), or not allowed", nr);
+		return;
+	}
+	while (!stopping()) {
+		for (i = 0; i < nr && !stopping(); i++) {
+			if (write_file(CLOCKSOURCE "current_clocksource",
+				       name[i]))
+				counted(CLOCKSOURCE);
+			else
+				wrong("clocksource %s: %s", name[i],
+				      strerror(errno));
+			read_clock(vd.base);
+			sleep_ms(rnd(60));
+		}
+	}
+	write_file(CLOCKSOURCE "current_clocksource", old);
+}
+
+static void job_replace(void)
+{
+	if (access(REPLACE, W_OK)) {
+		skip(REPLACE, "no %s", REPLACE);
+		return;
+	}
+	while (!stopping()) {
+		if (write_file(REPLACE, "1"))
+			counted(REPLACE);
+		else
+			wrong("%s: %s", REPLACE, strerror(errno));
+	}
+}
+
+static void watch_child(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (getppid() == parent) {
+		touch_page(vd.base);
+		read_clock(vd.base);
+		sleep_ms(1);
+	}
+	_exit(0);
+}
+
+static void peek_and_poke(pid_t pid)
+{
+	long word;
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL)) {
+		wrong("PTRACE_ATTACH: %s", strerror(errno));
+		return;
+	}
+	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+		return;
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, pid, vd.base + vd.text, NULL);
+	if (errno || memcmp(&word, ELFMAG, SELFMAG))
+		wrong("PTRACE_PEEKDATA of the vDSO: %#lx, errno %d", word,
+		      errno);
+	/* A breakpoint of a debugger: copy on write, of this process only */
+	if (ptrace(PTRACE_POKEDATA, pid, vd.base + vd.text, word + 1) ||
+	    ptrace(PTRACE_PEEKDATA, pid, vd.base + vd.text, NULL) != word + 1 ||
+	    ptrace(PTRACE_POKEDATA, pid, vd.base + vd.text, word))
+		wrong("PTRACE_POKEDATA of the vDSO: errno %d", errno);
+	if (memcmp((void *)(vd.base + vd.text), ELFMAG, SELFMAG))
+		wrong("another process's breakpoint is in the vDSO");
+	errno = 0;
+	ptrace(PTRACE_PEEKDATA, pid, vd.base + vd.touch[0], NULL);
+	if (errno && errno != EIO)
+		wrong("PTRACE_PEEKDATA of vvar: errno %d", errno);
+	if (!ptrace(PTRACE_POKEDATA, pid, vd.base + vd.touch[0], 1UL))
+		wrong("PTRACE_POKEDATA wrote to vvar");
+	counted(PTRACE);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+}
+
+static int open_proc(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static void proc_mem(pid_t pid)
+{
+	int fd = open_proc(pid, "mem", O_RDWR);
+	char buf[8];
+
+	if (fd < 0)
+		return;
+	if (pread(fd, buf, SELFMAG, vd.base + vd.text) != SELFMAG ||
+	    memcmp(buf, ELFMAG, SELFMAG))
+		wrong("/proc/PID/mem of the vDSO: %s", strerror(errno));
+	if (pread(fd, buf, 1, vd.base + vd.touch[0]) < 0 && errno != EIO)
+		wrong("/proc/PID/mem of vvar: %s", strerror(errno));
+	if (pwrite(fd, buf, 1, vd.base + vd.touch[0]) >= 0)
+		wrong("/proc/PID/mem wrote to vvar");
+	close(fd);
+	counted(PROC_MEM);
+}
+
+static void proc_maps(pid_t pid)
+{
+	static char buf[65536];
+	unsigned long entry[16];
+	size_t nr = vd.text / page;
+	int fd;
+
+	fd = open_proc(pid, "smaps", O_RDONLY);
+	while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
+		;
+	close(fd);
+	fd = open_proc(pid, "pagemap", O_RDONLY);
+	if (nr > ARRAY_SIZE(entry))
+		nr = ARRAY_SIZE(entry);
+	if (fd >= 0 && pread(fd, entry, nr * 8, vd.base / page * 8) < 0)
+		wrong("pagemap: %s", strerror(errno));
+	close(fd);
+	counted(PROC_MAPS);
+}
+
+static void job_watch(void)
+{
+	pid_t pid, self = getpid();
+	int i;
+
+	while (!stopping()) {
+		pid = fork();
+		if (!pid)
+			watch_child(self);
+		if (pid < 0)
+			continue;
+		for (i = 0; i < 20 && !stopping(); i++) {
+			peek_and_poke(pid);
+			proc_mem(pid);
+			proc_maps(pid);
+			vm_readv(pid, vd.base);
+		}
+		kill(pid, SIGKILL);
+		reap(pid, "child that is watched");
+	}
+}
+
+static void job_core(void)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	char dir[] = "/tmp/vvar-stress.XXXXXX";
+	int status;
+	pid_t pid;
+
+	if (!mkdtemp(dir) || chdir(dir)) {
+		wrong("%s: %s", dir, strerror(errno));
+		return;
+	}
+	while (!stopping()) {
+		rnd(2);
+		pid = fork();
+		if (!pid) {
+			signal(SIGABRT, SIG_DFL);
+			setrlimit(RLIMIT_CORE, &unlimited);
+			if (rnd(2))
+				touch_all(vd.base);
+			read_clock(vd.base);
+			abort();
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			continue;
+		if (WIFSIGNALED(status) && WCOREDUMP(status))
+			counted(CORE);
+		unlink("core");
+		sleep_ms(20);
+	}
+	if (chdir("/") || rmdir(dir))
+		wrong("%s: %s", dir, strerror(errno));
+}
+
+static struct job {
+	const char *name;
+	void (*run)(void);
+	bool killable;
+	int starts;
+	pid_t pid;
+} jobs[] = {
+	{ .name = "read", .run = job_read, .killable = true },
+	{ .name = "touch", .run = job_touch, .killable = true },
+	{ .name = "touch", .run = job_touch, .killable = true },
+	{ .name = "race", .run = job_race, .killable = true },
+	{ .name = "race", .run = job_race, .killable = true },
+	{ .name = "fork", .run = job_fork, .killable = true },
+	{ .name = "fork", .run = job_fork, .killable = true },
+	{ .name = "timens", .run = job_timens, .killable = true },
+	{ .name = "timens", .run = job_timens, .killable = true },
+	{ .name = "pressure", .run = job_pressure, .killable = true },
+	{ .name = "watch", .run = job_watch, .killable = true },
+	{ .name = "core", .run = job_core },
+	{ .name = "hotplug", .run = job_hotplug },
+	{ .name = "clocksource", .run = job_clocksource },
+	{ .name = "replace", .run = job_replace },
+};
+
+static void start(struct job *job)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0) {
+		if (errno != EAGAIN && errno != ENOMEM)
+			wrong("fork: %s", strerror(errno));
+		return;
+	}
+	job->starts++;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(0);
+		rnd_start((unsigned long)(job - jobs) << 32 | job->starts);
+		/* A pipe of its own */
+		close(devnull_pipe[0]);
+		close(devnull_pipe[1]);
+		if (pipe(devnull_pipe)) {
+			wrong("pipe: %s", strerror(errno));
+			_exit(1);
+		}
+		job->run();
+		_exit(0);
+	}
+	job->pid = pid;
+}
+
+/*
+ * Anything but an end by itself or SIGKILL is a failure. Orphans come too.
+ * False when there is nothing to reap: errno is ECHILD if there never will be.
+ */
+static bool reap_any(void)
+{
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	errno = 0;
+	pid = waitpid(-1, &status, WNOHANG | __WALL);
+	if (pid <= 0)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
+		struct job *job = &jobs[i];
+
+		if (job->pid != pid)
+			continue;
+		job->pid = 0;
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+			if (!job->killable)
+				wrong("job %s was killed", job->name);
+			else if (!stopping())
+				start(job);
+		} else if (status) {
+			wrong("job %s ended with status %#x", job->name,
+			      status);
+		}
+	}
+	return true;
+}
+
+static void stop_all(void)
+{
+	unsigned int i, ms;
+
+	__atomic_store_n(&sh->stop, 1, __ATOMIC_RELAXED);
+	for (ms = 0; ms < 60000; ms += 10) {
+		while (reap_any())
+			;
+		if (errno == ECHILD)
+			return;
+		sleep_ms(10);
+	}
+	wrong("a process does not stop");
+	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
+		if (jobs[i].pid > 0) {
+			wrong("job %s (pid %d) does not stop", jobs[i].name,
+			      jobs[i].pid);
+			kill(jobs[i].pid, SIGKILL);
+		}
+	}
+}
+
+/* Reports of the kernel since @fd was opened at the end of its log */
+static unsigned int splats(int fd)
+{
+	static const char * const bad[] = {
+		"WARNING:", "BUG:", "Oops", "general protection", "KASAN",
+		"KCSAN", "UBSAN", "kmemleak:", "suspicious RCU", "possible ",
+		"INFO: task", "detected stall", "Bad page", "Bad rss",
+		"corruption", "non-zero pgtables",
+	};
+	unsigned int i, nr = 0;
+	char buf[2048];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf) - 1)) > 0 || errno == EPIPE) {
+		if (n < 0)
+			continue;	/* overwritten: the next one, then */
+		buf[n] = 0;
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			if (strstr(buf, bad[i])) {
+				ksft_print_msg("kernel: %s", buf);
+				nr++;
+				break;
+			}
+		}
+	}
+	return nr;
+}
+
+struct resources {
+	unsigned long page_tables, files, memtypes, slab;
+};
+
+static struct resources resources(void)
+{
+	struct resources r = {
+		.page_tables = meminfo_kb("PageTables:"),
+		.slab = meminfo_kb("SUnreclaim:"),
+	};
+	FILE *f = fopen("/proc/sys/fs/file-nr", "r");
+	char line[128];
+
+	if (!f || fscanf(f, "%lu", &r.files) != 1)
+		r.files = 0;
+	if (f)
+		fclose(f);
+	f = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	while (f && fgets(line, sizeof(line), f))
+		r.memtypes++;
+	if (f)
+		fclose(f);
+	return r;
+}
+
+static unsigned long parse_number(const char *text, const char *what)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 0);
+	if (errno || !*text || *end || *text == '-') {
+		fprintf(stderr, "stress: %s '%s': not a number\n", what, text);
+		exit(2);
+	}
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	struct timespec ts, end;
+	struct resources then, after;
+	unsigned long seconds = 60;
+	bool cut_short;
+	unsigned int i;
+	int opt, kmsg;
+
+	page = sysconf(_SC_PAGESIZE);
+	if (argc == 4 && !strcmp(argv[1], "--check"))
+		return exec_check(argv[2], argv[3]);
+
+	now(CLOCK_REALTIME, &ts);
+	seed = ts.tv_sec ^ (unsigned long)ts.tv_nsec << 20;
+	while ((opt = getopt(argc, argv, "s:h")) != -1) {
+		switch (opt) {
+		case 's':
+			seed = parse_number(optarg, "seed");
+			break;
+		default:
+			fprintf(stderr,
+				"usage: stress [-s SEED] [SECONDS, default 60]\n");
+			return opt == 'h' ? 0 : 2;
+		}
+	}
+	if (optind < argc)
+		seconds = parse_number(argv[optind++], "duration in seconds");
+	if (optind < argc || !seconds || seconds > 1000000) {
+		fprintf(stderr,
+			"stress: one duration, 1 to 1000000 seconds, is wanted\n");
+		return 2;
+	}
+
+	ksft_print_header();
+	if (geteuid())
+		ksft_exit_skip("needs root: time namespaces, CPU hotplug, clocksources\n");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (sh == MAP_FAILED || pipe(devnull_pipe))
+		ksft_exit_fail_msg("mmap or pipe: %s\n", strerror(errno));
+	find_vdso();
+	find_touchable();
+	catch_signals();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	rnd_start(0);
+	now(CLOCK_MONOTONIC, &ts);
+	clock_floor = ts.tv_sec;
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	if (kmsg >= 0)
+		lseek(kmsg, 0, SEEK_END);
+	ksft_print_msg("%lu s, seed %lu, %u vvar page(s)\n", seconds,
+		       seed, vd.nr_touch);
+
+	then = resources();
+	for (i = 0; i < ARRAY_SIZE(jobs); i++)
+		start(&jobs[i]);
+	end = ts;
+	end.tv_sec += seconds;
+	while (before(&ts, &end) && !stopping()) {
+		sleep_ms(20 + rnd(400));
+		i = rnd(ARRAY_SIZE(jobs));
+		if (jobs[i].killable && jobs[i].pid > 0) {
+			kill(jobs[i].pid, SIGKILL);
+			counted(KILL);
+		}
+		while (reap_any())
+			;
+		now(CLOCK_MONOTONIC, &ts);
+	}
+	cut_short = stopping();
+	stop_all();
+	sleep_ms(500);		/* RCU callbacks, delayed frees */
+	after = resources();
+
+	ksft_set_plan(NR_COUNTS + 5);
+	for (i = 0; i < NR_COUNTS; i++) {
+		if (!sh->count[i] && sh->skip[i][0])
+			ksft_test_result_skip("%s: %s\n", count_text[i],
+					      sh->skip[i]);
+		else
+			ksft_test_result(sh->count[i], "%s: %lu\n",
+					 count_text[i], sh->count[i]);
+	}
+	ksft_test_result(!sh->wrong, "nothing wrong was seen: %lu\n",
+			 sh->wrong);
+	if (kmsg < 0) {
+		ksft_test_result_skip("no kernel reports: /dev/kmsg: %s\n",
+				      strerror(errno));
+	} else {
+		i = splats(kmsg);
+		ksft_test_result(!i, "no kernel reports: %u\n", i);
+	}
+	/* What runs beside us makes for some noise */
+	ksft_test_result(after.page_tables <= then.page_tables + 256,
+			 "page tables: %lu kB before, %lu kB after\n",
+			 then.page_tables, after.page_tables);
+	ksft_test_result(after.files <= then.files + 64,
+			 "open files: %lu before, %lu after\n", then.files,
+			 after.files);
+	ksft_test_result(after.memtypes <= then.memtypes,
+			 "memtype reservations: %lu before, %lu after\n",
+			 then.memtypes, after.memtypes);
+	ksft_print_msg("unreclaimable slab: %lu kB before, %lu kB after\n",
+		       then.slab, after.slab);
+	if (cut_short)
+		ksft_exit_fail_msg("stopped by a signal\n");
+	ksft_finished();
+}

@@ -11,10 +11,12 @@
  *
  * See Documentation/mm/vvar_fault.rst.
  */
+#include <linux/file.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/pgtable.h>
 #include <linux/rmap.h>
 #include <linux/rcupdate.h>
@@ -36,6 +38,13 @@ static DEFINE_STATIC_KEY_FALSE(vvar_locked);
 static bool locked __ro_after_init;
 module_param(locked, bool, 0444);
 MODULE_PARM_DESC(locked, "publish under the PTE lock, for comparison");
+
+static bool populate __ro_after_init = true;
+module_param(populate, bool, 0444);
+MODULE_PARM_DESC(populate, "publish vvar and vDSO when they are mapped");
+
+/* Serializes whoever sets a slot, registers or unregisters */
+static DEFINE_MUTEX(vvar_mutex);
 
 static u64 vvar_page_word(struct page *page)
 {
@@ -139,19 +148,17 @@ static __always_inline void vvar_publish(struct vm_area_struct *vma,
 }
 
 /*
- * The slots in @todo. A task in a time namespace, whose page @timens is, sees
- * that page in the place of the time data, and the time data in timens_slot.
+ * The slots in @todo, all in the page table of @ptep, which is slot 0's PTE (or
+ * would be). A task in a time namespace, whose page @timens is, sees that page
+ * in the place of the time data, and the time data in timens_slot.
  */
-static __always_inline void vvar_publish_slots(struct vm_fault *vmf,
+static __always_inline void vvar_publish_slots(struct vm_area_struct *vma,
 					       unsigned long todo, pte_t *ptep,
 					       struct page *timens, bool lock)
 {
-	struct vm_area_struct *vma = vmf->vma;
 	struct vvar_area *area = vma->vm_private_data;
-	unsigned long addr = vmf->address - (vmf->pgoff << PAGE_SHIFT);
+	unsigned long addr = vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
 
-	/* One page table: fault-around never leaves it */
-	ptep -= vmf->pgoff;
 	do {
 		unsigned int i = __ffs(todo);
 		u64 word;
@@ -169,26 +176,25 @@ static __always_inline void vvar_publish_slots(struct vm_fault *vmf,
 	} while (todo);
 }
 
-static noinline void vvar_publish_locked(struct vm_fault *vmf,
-					 unsigned long todo,
-					 struct page *timens)
+/* Out of line: the fast path needs neither its registers nor its code */
+static noinline void vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd,
+				       unsigned long addr, pgoff_t pgoff,
+				       unsigned long todo, struct page *timens)
 {
 	spinlock_t *ptl;
 	pte_t *ptep;
 
-	ptep = pte_offset_map_lock(vmf->vma->vm_mm, vmf->pmd, vmf->address,
-				   &ptl);
+	if (!static_branch_unlikely(&vvar_locked)) {
+		ptep = pte_offset_kernel(pmd, addr);
+		vvar_publish_slots(vma, todo, ptep - pgoff, timens, false);
+		return;
+	}
+
+	ptep = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!ptep)
 		return;
-	vvar_publish_slots(vmf, todo, ptep, timens, true);
+	vvar_publish_slots(vma, todo, ptep - pgoff, timens, true);
 	pte_unmap_unlock(ptep, ptl);
-}
-
-static noinline void vvar_publish_timens(struct vm_fault *vmf,
-					 unsigned long todo, pte_t *ptep,
-					 struct page *timens)
-{
-	vvar_publish_slots(vmf, todo, ptep, timens, false);
 }
 
 /*
@@ -203,10 +209,10 @@ static noinline void vvar_publish_timens(struct vm_fault *vmf,
 static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 				 pgoff_t last)
 {
-	struct vvar_area *area = vmf->vma->vm_private_data;
-	struct page *timens = vvar_timens_page(vmf->vma);
+	struct vm_area_struct *vma = vmf->vma;
+	struct vvar_area *area = vma->vm_private_data;
+	struct page *timens = vvar_timens_page(vma);
 	unsigned long todo = READ_ONCE(area->in_use);
-	pte_t *ptep;
 
 	if (unlikely(timens) && area->timens_slot >= 0)
 		todo |= BIT(area->timens_slot);
@@ -214,23 +220,19 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	todo |= BIT(vmf->pgoff);
 
 	if (unlikely(pmd_none(*vmf->pmd)) && vmf->prealloc_pte)
-		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
-
-	if (static_branch_unlikely(&vvar_locked)) {
-		vvar_publish_locked(vmf, todo, timens);
-		return VM_FAULT_NOPAGE;
-	}
+		pmd_install(vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
 	/*
 	 * pte_offset_map() would guard against a page table that turns into a
 	 * huge page or goes away. This one does neither (3. above), and is
 	 * not in highmem (vvar_init()).
 	 */
-	ptep = pte_offset_kernel(vmf->pmd, vmf->address);
-	if (unlikely(timens))
-		vvar_publish_timens(vmf, todo, ptep, timens);
+	if (static_branch_unlikely(&vvar_locked) || unlikely(timens))
+		vvar_publish_slow(vma, vmf->pmd, vmf->address, vmf->pgoff,
+				  todo, timens);
 	else
-		vvar_publish_slots(vmf, todo, ptep, NULL, false);
+		vvar_publish_slots(vma, todo, pte_offset_kernel(vmf->pmd,
+				   vmf->address) - vmf->pgoff, NULL, false);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -273,18 +275,60 @@ static const struct vm_operations_struct vvar_vm_ops = {
 	 */
 };
 
+/*
+ * The page table of @addr, made if it is missing. Memory is what may lack: then
+ * the first touch has another go at it.
+ */
+static pmd_t *vvar_alloc_table(struct mm_struct *mm, unsigned long addr)
+{
+	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
+	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
+	pmd_t *pmd = pud ? pmd_alloc(mm, pud, addr) : NULL;
+
+	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
+}
+
+/*
+ * Publish every slot, tombstones too, so that no touch of the area faults.
+ * mmap_lock is held for write. The VMA is linked into i_mmap already: a replace
+ * that misses what is read here waits for the RCU section and then finds it.
+ */
+static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
+{
+	unsigned long addr = vma->vm_start, end;
+
+	/* Nothing may be read: mprotect(PROT_NONE) */
+	if (!(vma->vm_flags & VM_READ))
+		return;
+
+	for (; addr < vma->vm_end; addr = end) {
+		pgoff_t pgoff = linear_page_index(vma, addr);
+		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
+
+		end = pmd_addr_end(addr, vma->vm_end);
+		if (!pmd)
+			return;
+		rcu_read_lock();
+		vvar_publish_slow(vma, pmd, addr, pgoff,
+				  GENMASK(linear_page_index(vma, end - 1),
+					  pgoff), timens);
+		rcu_read_unlock();
+	}
+}
+
 /**
  * vvar_area_register - make an area ready to be mapped
- * @area: the area, with its first four members set
+ * @area: the area, with its first four members set and the rest zero
  *
- * Every slot shows the tombstone afterwards. There is no way to unregister an
- * area: nothing tracks who has it mapped.
+ * Every slot shows the tombstone afterwards.
  *
- * Context: Any, before the area is mapped for the first time.
- * Return: 0, or -EINVAL for a number of slots or a slot index out of range.
+ * Context: Process context, may sleep.
+ * Return: 0; -EINVAL for a number of slots or a slot index out of range;
+ * -EEXIST if it is registered; -ENOMEM.
  */
 int vvar_area_register(struct vvar_area *area)
 {
+	struct vvar_files *files;
 	unsigned int i;
 
 	BUILD_BUG_ON(VVAR_MAX_SLOTS >= PTRS_PER_PTE);
@@ -295,56 +339,132 @@ int vvar_area_register(struct vvar_area *area)
 	    area->timens_slot >= (int)area->nr_slots)
 		return -EINVAL;
 
+	guard(mutex)(&vvar_mutex);
+	if (area->files)
+		return -EEXIST;
+	files = vvar_files_create(area->name);
+	if (IS_ERR(files))
+		return PTR_ERR(files);
+
+	area->in_use = 0;
 	for (i = 0; i < area->nr_slots; i++)
 		atomic64_set(&area->slots[i], vvar_tombstone());
+	area->files = files;
 	return 0;
 }
 
 /**
- * vvar_area_set_slot - show a page in a slot
+ * vvar_area_unregister - the opposite of vvar_area_register()
+ * @area: the area
+ *
+ * The owner sees to it that nobody maps the area any more.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EINVAL if it is not registered; -EBUSY while it is mapped.
+ */
+int vvar_area_unregister(struct vvar_area *area)
+{
+	guard(mutex)(&vvar_mutex);
+	if (!area->files)
+		return -EINVAL;
+	if (vvar_files_mapped(area->files))
+		return -EBUSY;
+	vvar_files_free(area->files);
+	area->files = NULL;
+	return 0;
+}
+
+/*
+ * A fault that read the old word has published it before synchronize_rcu()
+ * returns, and the zap takes it out; one that starts later reads the new word.
+ */
+static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
+			 unsigned long in_use)
+{
+	lockdep_assert_held(&vvar_mutex);
+
+	if (atomic64_read(&area->slots[slot]) == word)
+		return;
+	WRITE_ONCE(area->in_use, in_use);
+	atomic64_set(&area->slots[slot], word);
+	synchronize_rcu();
+	vvar_files_zap(area->files, slot);
+	/* Processes in a time namespace have the time data there */
+	if (slot == area->time_slot && area->timens_slot >= 0)
+		vvar_files_zap(area->files, area->timens_slot);
+}
+
+/**
+ * vvar_area_set_slot - replace what a slot shows by a page
  * @area: a registered area
  * @slot: index of the slot
- * @pfn: the page; it stays what it is for as long as the kernel runs
+ * @pfn: the page
  * @prot: protection of a read-only user PTE, of which the cache type and the
  *	encryption bit count, for example pgprot_decrypted(PAGE_READONLY)
  *
- * A process that has touched the slot already keeps the page it saw.
+ * When it returns, no process has what the slot showed before in its page
+ * tables: a page that was replaced may be freed or used for something else.
+ * Processes find the new page at their next touch.
  *
- * Context: Any; callers for one area must not overlap.
- * Return: 0, or -EINVAL if @slot or @pfn is out of range.
+ * Context: Process context, may sleep (grace period, i_mmap_rwsem).
+ * Return: 0, or -EINVAL if @slot or @pfn is out of range or @area is not
+ * registered.
  */
 int vvar_area_set_slot(struct vvar_area *area, unsigned int slot,
 		       unsigned long pfn, pgprot_t prot)
 {
-	if (slot >= area->nr_slots || pfn > PHYS_PFN(PHYSICAL_PAGE_MASK))
+	guard(mutex)(&vvar_mutex);
+	if (!area->files || slot >= area->nr_slots ||
+	    pfn > PHYS_PFN(PHYSICAL_PAGE_MASK))
 		return -EINVAL;
 
-	atomic64_set(&area->slots[slot], arch_vvar_word(pfn, prot));
-	WRITE_ONCE(area->in_use, area->in_use | BIT(slot));
+	vvar_replace(area, slot, arch_vvar_word(pfn, prot),
+		     area->in_use | BIT(slot));
 	return 0;
 }
 
 /**
- * vvar_area_clear_slot - show the tombstone in a slot
+ * vvar_area_clear_slot - replace what a slot shows by the tombstone
  * @area: a registered area
  * @slot: index of the slot
  *
- * Context: as vvar_area_set_slot().
- * Return: 0, or -EINVAL if @slot is out of range.
+ * As vvar_area_set_slot() with the zero page.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EINVAL if @slot is out of range or @area is not registered.
  */
 int vvar_area_clear_slot(struct vvar_area *area, unsigned int slot)
 {
-	if (slot >= area->nr_slots)
+	guard(mutex)(&vvar_mutex);
+	if (!area->files || slot >= area->nr_slots)
 		return -EINVAL;
 
-	WRITE_ONCE(area->in_use, area->in_use & ~BIT(slot));
-	atomic64_set(&area->slots[slot], vvar_tombstone());
+	vvar_replace(area, slot, vvar_tombstone(), area->in_use & ~BIT(slot));
 	return 0;
+}
+
+/* A special mapping with a file of @files behind it */
+static struct vm_area_struct *vvar_install(struct mm_struct *mm,
+					   unsigned long addr,
+					   unsigned long len,
+					   unsigned long vm_flags, void *priv,
+					   const struct vm_operations_struct *ops,
+					   struct vvar_files *files)
+{
+	struct file *file = vvar_files_get(files);
+	struct vm_area_struct *vma;
+
+	/* Linked with its file: unlinking takes it out of i_mmap without asking */
+	vma = __install_special_mapping(mm, addr, len, vm_flags, priv, ops,
+					file);
+	if (IS_ERR(vma))
+		fput(file);
+	return vma;
 }
 
 /**
  * vvar_area_map - map an area into an address space
- * @mm: the address space, current->mm or one that no task runs in
+ * @mm: the address space: current->mm
  * @addr: where, page-aligned, with room for @area->nr_slots pages
  * @area: a registered area
  *
@@ -356,10 +476,14 @@ int vvar_area_clear_slot(struct vvar_area *area, unsigned int slot)
 struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 				     struct vvar_area *area)
 {
-	return __install_special_mapping(mm, addr, area->nr_slots << PAGE_SHIFT,
-					 VM_READ | VM_MAYREAD | VM_IO |
-					 VM_DONTDUMP | VM_PFNMAP,
-					 area, &vvar_vm_ops);
+	struct vm_area_struct *vma;
+
+	vma = vvar_install(mm, addr, area->nr_slots << PAGE_SHIFT,
+			   VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP |
+			   VM_PFNMAP, area, &vvar_vm_ops, area->files);
+	if (!IS_ERR(vma) && populate)
+		vvar_populate(vma, vvar_timens_page(vma));
+	return vma;
 }
 
 /**
@@ -377,14 +501,15 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
 }
 
 /**
- * vvar_area_zap - take the PTEs of an area out of one address space
- * @mm: the address space
+ * vvar_area_join_timens - show an area as a time namespace has it
+ * @mm: address space of a task that joins a namespace
  * @area: the area
+ * @timens: the namespace's page, or NULL for the initial one
  *
- * For a task that has joined a time namespace: the next touch publishes the
- * view of the new one. The namespace is changed before the call, so that a
- * fault sees the new one or is zapped here. mmap_lock is taken for write, not
- * for read, because that is what a kthread that has borrowed @mm faults under.
+ * The new view is published at once: setns() calls this before it changes
+ * nsproxy, and fork before the child has one, so that a kthread that has
+ * borrowed @mm could publish the old view until then. It faults under mmap_lock,
+ * which is why this takes it for write, and finds nothing missing afterwards.
  *
  * Nothing but this zap and the rule that only a single-threaded process joins
  * (timens_install()) keeps a PTE of the old namespace's page, which holds no
@@ -392,15 +517,20 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
  *
  * Context: Process context, may sleep. Takes mmap_lock.
  */
-void vvar_area_zap(struct mm_struct *mm, struct vvar_area *area)
+void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
+			   struct page *timens)
 {
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
 
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
-		if (vma_is_vvar_area(vma, area))
-			zap_vma_pages(vma);
+		if (!vma_is_vvar_area(vma, area))
+			continue;
+		/* A thread of vfork() or a ptracer's reader may be faulting */
+		vma_start_write(vma);
+		zap_vma_pages(vma);
+		vvar_populate(vma, timens);
 	}
 	mmap_write_unlock(mm);
 }
@@ -412,59 +542,82 @@ void vvar_area_zap(struct mm_struct *mm, struct vvar_area *area)
  */
 static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
 {
-	const struct vm_special_mapping *text = vmf->vma->vm_private_data;
+	const struct vdso_text *text = vmf->vma->vm_private_data;
 
 	vmf->page = text->pages[vmf->pgoff];
 	get_page(vmf->page);
 	return 0;
 }
 
-static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
-				      pgoff_t last)
+/* Pages [first, last], all in the page table @pmd points to */
+static void vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
+			      pgoff_t first, pgoff_t last)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	const struct vm_special_mapping *text = vma->vm_private_data;
-	unsigned long addr = vmf->address - ((vmf->pgoff - first) << PAGE_SHIFT);
+	const struct vdso_text *text = vma->vm_private_data;
+	unsigned long addr = vma->vm_start +
+			     ((first - vma->vm_pgoff) << PAGE_SHIFT);
+	pte_t *start, *ptep;
 	unsigned int nr = 0;
+	spinlock_t *ptl;
 	pgoff_t i;
 
-	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
-		pmd_install(vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+	if (!start)
+		return;
 
-	vmf->pte = pte_offset_map_lock(vma->vm_mm, vmf->pmd, addr, &vmf->ptl);
-	if (!vmf->pte)
-		return VM_FAULT_NOPAGE;
-
-	for (i = first; i <= last; i++, addr += PAGE_SIZE, vmf->pte++) {
+	for (i = first, ptep = start; i <= last; i++, addr += PAGE_SIZE, ptep++) {
 		struct page *page = text->pages[i];
 
-		if (!pte_none(ptep_get(vmf->pte)))
+		if (!pte_none(ptep_get(ptep)))
 			continue;
 		get_page(page);
 		folio_add_file_rmap_pte(page_folio(page), page, vma);
-		set_pte_at(vma->vm_mm, addr, vmf->pte,
+		set_pte_at(vma->vm_mm, addr, ptep,
 			   mk_pte(page, vma->vm_page_prot));
-		update_mmu_cache(vma, addr, vmf->pte);
+		update_mmu_cache(vma, addr, ptep);
 		nr++;
 	}
 	add_mm_counter(vma->vm_mm, MM_FILEPAGES, nr);
-	pte_unmap_unlock(vmf->pte - 1, vmf->ptl);
-	vmf->pte = NULL;
+	pte_unmap_unlock(start, ptl);
+}
+
+static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
+				      pgoff_t last)
+{
+	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
+		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+
+	vdso_text_publish(vmf->vma, vmf->pmd, first, last);
 	return VM_FAULT_NOPAGE;
+}
+
+static void vdso_text_populate(struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, end;
+
+	for (; addr < vma->vm_end; addr = end) {
+		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
+
+		end = pmd_addr_end(addr, vma->vm_end);
+		if (!pmd)
+			return;
+		vdso_text_publish(vma, pmd, linear_page_index(vma, addr),
+				  linear_page_index(vma, end - 1));
+	}
 }
 
 static const char *vdso_text_name(struct vm_area_struct *vma)
 {
-	return ((struct vm_special_mapping *)vma->vm_private_data)->name;
+	return ((struct vdso_text *)vma->vm_private_data)->name;
 }
 
 static int vdso_text_mremap(struct vm_area_struct *vma)
 {
-	const struct vm_special_mapping *text = vma->vm_private_data;
+	const struct vdso_text *text = vma->vm_private_data;
 
 	if (WARN_ON_ONCE(current->mm != vma->vm_mm))
 		return -EFAULT;
-	return text->mremap(text, vma);
+	return text->mremap(vma);
 }
 
 static const struct vm_operations_struct vdso_text_vm_ops = {
@@ -476,11 +629,23 @@ static const struct vm_operations_struct vdso_text_vm_ops = {
 };
 
 /**
+ * vdso_text_register - make an image ready to be mapped
+ * @text: the image
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vdso_text_register(struct vdso_text *text)
+{
+	text->files = vvar_files_create(text->name);
+	return PTR_ERR_OR_ZERO(text->files);
+}
+
+/**
  * vdso_text_map - map a vDSO image into an address space
- * @mm: the address space, current->mm or one that no task runs in
+ * @mm: the address space: current->mm
  * @addr: where, page-aligned
- * @len: size of the image in bytes, a multiple of PAGE_SIZE
- * @text: name, pages (one for each page of @len) and mremap hook of the image
+ * @text: a registered image
  *
  * VM_MAYWRITE lets a debugger set breakpoints by COW.
  *
@@ -488,13 +653,17 @@ static const struct vm_operations_struct vdso_text_vm_ops = {
  * Return: the VMA, or ERR_PTR(-ENOMEM).
  */
 struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
-				     unsigned long len,
-				     const struct vm_special_mapping *text)
+				     const struct vdso_text *text)
 {
-	return __install_special_mapping(mm, addr, len,
-					 VM_READ | VM_EXEC | VM_MAYREAD |
-					 VM_MAYWRITE | VM_MAYEXEC,
-					 (void *)text, &vdso_text_vm_ops);
+	struct vm_area_struct *vma;
+
+	vma = vvar_install(mm, addr, text->nr_pages << PAGE_SHIFT,
+			   VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE |
+			   VM_MAYEXEC, (void *)text, &vdso_text_vm_ops,
+			   text->files);
+	if (!IS_ERR(vma) && populate)
+		vdso_text_populate(vma);
+	return vma;
 }
 
 /**

@@ -93,13 +93,19 @@ static vm_fault_t touch(struct kunit *test, unsigned long addr)
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
+	/* A kthread never faults without mmap_lock, and is held to it */
+	mmap_read_lock(current->mm);
 	vma = lock_vma_under_rcu(current->mm, addr);
-	KUNIT_ASSERT_NOT_NULL(test, vma);
+	if (!vma) {
+		mmap_read_unlock(current->mm);
+		KUNIT_FAIL_AND_ABORT(test, "no VMA at %lx", addr);
+	}
 	ret = handle_mm_fault(vma, addr, FAULT_FLAG_USER | FAULT_FLAG_VMA_LOCK,
 			      NULL);
 	/* Unless it was let go on the way */
 	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
 		vma_end_read(vma);
+	mmap_read_unlock(current->mm);
 	return ret;
 }
 
@@ -114,6 +120,17 @@ struct test_area {
 	struct vvar_area area;
 	struct page *page[VVAR_MAX_SLOTS];
 };
+
+/* The mm goes with the thread, later: what is mapped is unmapped here */
+static void unregister_action(void *data)
+{
+	struct vvar_area *area = data;
+	int tries = 1000;
+
+	while (vvar_area_unregister(area) == -EBUSY && --tries)
+		msleep(1);
+	WARN_ON(!tries);
+}
 
 static void free_page_action(void *page)
 {

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vvar_fault.h>
+#include <linux/workqueue.h>
 #include <vdso/datapage.h>
 
 #include <asm/clocksource.h>
@@ -54,25 +55,33 @@ static const struct vclock_page {
 	{ VVAR_PVCLOCK, VDSO_CLOCKMODE_PVCLOCK, pvclock_pfn, true },
 #endif
 #ifdef CONFIG_HYPERV_TIMER
-	/*
-	 * Not decrypted, like the kernel's own mapping: a guest that encrypts
-	 * its memory has a page from the paravisor here (hv_init_tsc_clocksource()).
-	 */
 	{ VVAR_HVCLOCK, VDSO_CLOCKMODE_HVCLOCK, hv_get_tsc_pfn, false },
 #endif
 };
 
-static void vvar_show_vclock(const struct vclock_page *page)
+/*
+ * A replace sleeps; a clocksource's hooks run under stop_machine() with
+ * interrupts off. Timekeeping has published the new mode by the time the work
+ * runs, and readers that meet the tombstone until then fall back to the system
+ * call.
+ */
+static void vvar_update_vclocks(struct work_struct *work)
 {
-	unsigned long pfn = page->pfn();
-	pgprot_t prot = PAGE_READONLY;
+	unsigned int i;
 
-	if (!pfn || !vclock_was_used(page->mode))
-		return;
-	if (page->decrypted)
-		prot = pgprot_decrypted(prot);
-	vvar_area_set_slot(&vvar_area, page->slot, pfn, prot);
+	for (i = 0; i < ARRAY_SIZE(vclock_pages); i++) {
+		const struct vclock_page *page = &vclock_pages[i];
+		unsigned long pfn = page->pfn();
+		pgprot_t prot = PAGE_READONLY;
+
+		if (!pfn || !vclock_was_used(page->mode))
+			continue;
+		if (page->decrypted)
+			prot = pgprot_decrypted(prot);
+		vvar_area_set_slot(&vvar_area, page->slot, pfn, prot);
+	}
 }
+static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
 
 /**
  * vclocks_set_used - a clocksource with this vclock comes into use
@@ -82,32 +91,28 @@ static void vvar_show_vclock(const struct vclock_page *page)
  */
 void vclocks_set_used(unsigned int which)
 {
-	unsigned int i;
-
 	WRITE_ONCE(vclocks_used, READ_ONCE(vclocks_used) | (1 << which));
-
-	for (i = 0; i < ARRAY_SIZE(vclock_pages); i++) {
-		if (vclock_pages[i].mode == which)
-			vvar_show_vclock(&vclock_pages[i]);
-	}
+	/* Before that, vvar_setup() has a look of its own */
+	if (system_state > SYSTEM_SCHEDULING && which != VDSO_CLOCKMODE_TSC)
+		schedule_work(&vvar_vclock_work);
 }
 
-/* One mapping for each image, and an end mark */
-static struct vdso_text {
+/* One for each image, and an end mark */
+static struct vdso_image_text {
 	const struct vdso_image *image;
-	struct vm_special_mapping mapping;
+	struct vdso_text text;
 } vdso_texts[4] __ro_after_init;
 
 /**
- * vdso_text_register - make an image ready for vdso_image_map()
+ * vdso_image_register - make an image ready for vdso_image_map()
  * @image: the image
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EINVAL for an image with another idea of [vvar].
  */
-int __init vdso_text_register(const struct vdso_image *image)
+int __init vdso_image_register(const struct vdso_image *image)
 {
 	unsigned long i, nr = image->size >> PAGE_SHIFT;
-	struct vdso_text *text = vdso_texts;
+	struct vdso_image_text *t = vdso_texts;
 	struct page **pages;
 
 	/* vdso-layout.lds.S and the slots above tell the same story */
@@ -117,20 +122,20 @@ int __init vdso_text_register(const struct vdso_image *image)
 		    -image->sym_vvar_start != VVAR_NR << PAGE_SHIFT))
 		return -EINVAL;
 
-	while (text->image)
-		text++;
-
-	pages = kcalloc(nr + 1, sizeof(*pages), GFP_KERNEL);
+	pages = kcalloc(nr, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++)
 		pages[i] = virt_to_page(image->data + (i << PAGE_SHIFT));
 
-	text->mapping.name = "[vdso]";
-	text->mapping.pages = pages;
-	text->mapping.mremap = vdso_mremap;
-	text->image = image;
-	return 0;
+	while (t->image)
+		t++;
+	t->text.name = "[vdso]";
+	t->text.pages = pages;
+	t->text.nr_pages = nr;
+	t->text.mremap = vdso_mremap;
+	t->image = image;
+	return vdso_text_register(&t->text);
 }
 
 /**
@@ -145,30 +150,26 @@ int __init vdso_text_register(const struct vdso_image *image)
 struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
 				      const struct vdso_image *image)
 {
-	const struct vdso_text *text;
+	const struct vdso_image_text *t;
 
-	for (text = vdso_texts; text->image; text++) {
-		if (text->image == image)
-			return vdso_text_map(mm, addr, image->size,
-					     &text->mapping);
+	for (t = vdso_texts; t->image; t++) {
+		if (t->image == image)
+			return vdso_text_map(mm, addr, &t->text);
 	}
 	return ERR_PTR(-ENOMEM);
 }
 
 static int __init vvar_setup(void)
 {
-	unsigned int i;
-	int ret;
+	int ret = vvar_area_register(&vvar_area);
 
-	ret = vvar_area_register(&vvar_area);
 	if (ret)
 		return ret;
 
 	vvar_area_set_slot(&vvar_area, VVAR_TIME,
 			   PHYS_PFN(__pa_symbol(&__vvar_page)), PAGE_READONLY);
 	/* Those that came into use before the area was there */
-	for (i = 0; i < ARRAY_SIZE(vclock_pages); i++)
-		vvar_show_vclock(&vclock_pages[i]);
+	vvar_update_vclocks(NULL);
 	return 0;
 }
 arch_initcall(vvar_setup);

@@ -51,10 +51,9 @@ struct vvar_area;
 
 extern struct vvar_area vvar_area;
 
-int vdso_text_register(const struct vdso_image *image);
+int vdso_image_register(const struct vdso_image *image);
 struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
 				      const struct vdso_image *image);
-int vdso_mremap(const struct vm_special_mapping *sm,
-		struct vm_area_struct *new_vma);
+int vdso_mremap(struct vm_area_struct *new_vma);
 
 #endif /* _ASM_X86_VVAR_FAULT_H */

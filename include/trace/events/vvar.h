@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM vvar
+
+#if !defined(_TRACE_VVAR_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_VVAR_H
+
+#include <linux/mm.h>
+#include <linux/tracepoint.h>
+#include <asm/memtype.h>
+
+/* What the core asked of an area: the pages around a fault, or one page */
+#define VVAR_PATH_TRACE			\
+	EM(VVAR_MAP_PAGES, "map_pages")	\
+	EMe(VVAR_FAULT, "fault")
+
+#define VVAR_CACHE_TRACE			\
+	EM(_PAGE_CACHE_MODE_WB, "WB")		\
+	EM(_PAGE_CACHE_MODE_WC, "WC")		\
+	EM(_PAGE_CACHE_MODE_UC_MINUS, "UC-")	\
+	EM(_PAGE_CACHE_MODE_UC, "UC")		\
+	EM(_PAGE_CACHE_MODE_WT, "WT")		\
+	EMe(_PAGE_CACHE_MODE_WP, "WP")
+
+#ifndef _TRACE_VVAR_DECLARED
+#define _TRACE_VVAR_DECLARED
+
+enum vvar_path { VVAR_MAP_PAGES, VVAR_FAULT };
+
+/* In mm/vvar_fault.c: a fault has one static branch, not two */
+int vvar_trace_reg(void);
+void vvar_trace_unreg(void);
+
+#endif
+
+#undef EM
+#undef EMe
+#define EM(a, b)	TRACE_DEFINE_ENUM(a);
+#define EMe(a, b)	TRACE_DEFINE_ENUM(a);
+
+VVAR_PATH_TRACE
+VVAR_CACHE_TRACE
+
+#undef EM
+#undef EMe
+#define EM(a, b)	{ a, b },
+#define EMe(a, b)	{ a, b }
+
+/*
+ * A first touch of an area or of vDSO text, when its page is mapped. @pte is
+ * what the page table holds then, whoever put it there.
+ */
+TRACE_EVENT_FN(vvar_fault,
+
+	TP_PROTO(const struct vm_fault *vmf, pte_t pte, enum vvar_path path,
+		 unsigned int published, unsigned int lost, vm_fault_t result),
+
+	TP_ARGS(vmf, pte, path, published, lost, result),
+
+	TP_STRUCT__entry(
+		__string(	area,	vmf->vma->vm_ops->name(vmf->vma))
+		__field(	unsigned long,	address		)
+		__field(	unsigned long,	pgoff		)
+		__field(	unsigned long,	pfn		)
+		__field(	unsigned int,	cache		)
+		__field(	unsigned int,	path		)
+		__field(	unsigned int,	published	)
+		__field(	unsigned int,	lost		)
+		__field(	unsigned int,	result		)
+		__field(	bool,		vma_lock	)
+	),
+
+	TP_fast_assign(
+		__assign_str(area);
+		__entry->address = vmf->real_address;
+		__entry->pgoff = vmf->pgoff;
+		__entry->pfn = pte_pfn(pte);
+		__entry->cache = pgprot2cachemode(pte_pgprot(pte));
+		__entry->path = path;
+		__entry->published = published;
+		__entry->lost = lost;
+		__entry->result = (__force unsigned int)result;
+		__entry->vma_lock = vmf->flags & FAULT_FLAG_VMA_LOCK;
+	),
+
+	TP_printk("area=%s pgoff=%lu address=0x%lx pfn=0x%lx cache=%s path=%s published=%u lost=%u result=%s lock=%s",
+		__get_str(area), __entry->pgoff, __entry->address,
+		__entry->pfn,
+		__print_symbolic(__entry->cache, VVAR_CACHE_TRACE),
+		__print_symbolic(__entry->path, VVAR_PATH_TRACE),
+		__entry->published, __entry->lost,
+		__print_flags(__entry->result, "|", VM_FAULT_RESULT_TRACE),
+		__entry->vma_lock ? "vma" : "mmap"),
+
+	vvar_trace_reg, vvar_trace_unreg
+);
+
+/*
+ * A slot got a new content: @grace_ns is the time spent waiting for faults that
+ * had read the old one, @mappings how many VMAs were zapped after it.
+ */
+TRACE_EVENT(vvar_replace,
+
+	TP_PROTO(const char *area, unsigned int pgoff, u64 old, u64 new,
+		 u64 grace_ns, unsigned long mappings),
+
+	TP_ARGS(area, pgoff, old, new, grace_ns, mappings),
+
+	TP_STRUCT__entry(
+		__string(	area,	area		)
+		__field(	unsigned int,	pgoff		)
+		__field(	unsigned long,	old_pfn		)
+		__field(	unsigned long,	new_pfn		)
+		__field(	unsigned int,	old_cache	)
+		__field(	unsigned int,	new_cache	)
+		__field(	u64,		grace_ns	)
+		__field(	unsigned long,	mappings	)
+	),
+
+	TP_fast_assign(
+		__assign_str(area);
+		__entry->pgoff = pgoff;
+		__entry->old_pfn = pte_pfn(__pte(old));
+		__entry->new_pfn = pte_pfn(__pte(new));
+		__entry->old_cache =
+			pgprot2cachemode(pte_pgprot(__pte(old)));
+		__entry->new_cache =
+			pgprot2cachemode(pte_pgprot(__pte(new)));
+		__entry->grace_ns = grace_ns;
+		__entry->mappings = mappings;
+	),
+
+	TP_printk("area=%s pgoff=%u old_pfn=0x%lx old_cache=%s new_pfn=0x%lx new_cache=%s grace_ns=%llu mappings=%lu",
+		__get_str(area), __entry->pgoff, __entry->old_pfn,
+		__print_symbolic(__entry->old_cache, VVAR_CACHE_TRACE),
+		__entry->new_pfn,
+		__print_symbolic(__entry->new_cache, VVAR_CACHE_TRACE),
+		__entry->grace_ns, __entry->mappings)
+);
+
+/* A whole mapping was published at once, so that no touch of it faults */
+TRACE_EVENT(vvar_populate,
+
+	TP_PROTO(const char *area, unsigned long address,
+		 unsigned int published),
+
+	TP_ARGS(area, address, published),
+
+	TP_STRUCT__entry(
+		__string(	area,	area		)
+		__field(	unsigned long,	address		)
+		__field(	unsigned int,	published	)
+	),
+
+	TP_fast_assign(
+		__assign_str(area);
+		__entry->address = address;
+		__entry->published = published;
+	),
+
+	TP_printk("area=%s address=0x%lx published=%u", __get_str(area),
+		__entry->address, __entry->published)
+);
+
+#undef EM
+#undef EMe
+
+#endif /* _TRACE_VVAR_H */
+
+/* This part must be outside protection */
+#include <trace/define_trace.h>

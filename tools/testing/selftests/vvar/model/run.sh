@@ -107,7 +107,7 @@ check()
 		# shellcheck disable=SC2086 # lists of words, all three
 		spin -a $1 "$here/vvar.pml" &&
 			$CC $flags -w -DVECTORSZ=512 -DMEMLIM=3000 \
-				-o pan pan.c &&
+				pan.c -o pan &&
 			./pan -m1000000 $args
 	) >"$tmp/out" 2>&1
 }
@@ -185,11 +185,20 @@ holds "$safe" "parent, child, 2 replaces, fork" "-DFORK -DUSERS=1 -DSTRAY"
 holds "$safe" "parent, child, 2 replaces, fork, munmap by the child" \
 	"-DFORK -DMUNMAP -DUSERS=1"
 holds "$safe" "1 thread, 2 replaces, mremap" "-DMREMAP -DUSERS=1 -DSTRAY"
-holds "$safe" "2 threads, 1 replace, mremap" "-DMREMAP -DREPLACES=1"
-holds "$safe P6" "1 thread, kthread, 2 joins, 2 replaces" \
-	"-DJOIN=2 -DKTHREAD -DTOUCHES=3 -DSTRAY"
-holds "$safe P6" "1 thread, kthread, 2 joins, 1 replace, munmap" \
-	"-DJOIN=2 -DKTHREAD -DREPLACES=1 -DMUNMAP"
+holds "$safe" "2 threads that touch once, 1 replace, mremap" \
+	"-DMREMAP -DREPLACES=1 -DTOUCHES=1"
+holds "$safe" "1 thread, 2 replaces, mmap with populate" \
+	"-DMAP -DUSERS=1 -DSTRAY"
+holds "$safe" "2 threads that touch once, 1 replace, mmap with populate" \
+	"-DMAP -DREPLACES=1 -DTOUCHES=1"
+holds "$safe P6" "1 thread, kthread, 2 joins" \
+	"-DJOIN=2 -DKTHREAD -DREPLACES=0 -DTOUCHES=3"
+holds "$safe P6" "1 thread, kthread, 2 joins, munmap" \
+	"-DJOIN=2 -DKTHREAD -DREPLACES=0 -DMUNMAP -DSTRAY"
+holds "$safe P6" "1 thread, kthread, 2 joins that switch first, 2 replaces" \
+	"-DJOIN=2 -DKTHREAD -DSWITCH_FIRST -DTOUCHES=3 -DSTRAY"
+holds "$safe P6" "1 thread, kthread, 2 joins that switch first, 1 replace, munmap" \
+	"-DJOIN=2 -DKTHREAD -DSWITCH_FIRST -DREPLACES=1 -DMUNMAP"
 
 holds P4 "2 threads, 2 replaces" "-DLIVENESS -DSTRAY"
 holds P4 "2 threads, 1 replace, munmap" \
@@ -198,13 +207,15 @@ holds P4 "parent, child, 1 replace, fork" \
 	"-DLIVENESS -DFORK -DUSERS=1 -DREPLACES=1"
 holds P4 "1 thread, 1 replace, mremap" \
 	"-DLIVENESS -DMREMAP -DUSERS=1 -DREPLACES=1"
-holds P4 "1 thread, kthread, 2 joins" \
-	"-DLIVENESS -DJOIN=2 -DKTHREAD -DREPLACES=1"
+holds P4 "1 thread, kthread, 2 joins, 1 replace" \
+	"-DLIVENESS -DJOIN=2 -DKTHREAD -DREPLACES=1 -DSWITCH_FIRST"
 
 breaks P1 "no grace period" "-DM_NO_GP"
 breaks P1 "grace period before the store" "-DM_GP_FIRST"
 breaks P1 "zap before the store" "-DM_ZAP_FIRST"
 breaks P1 "slot read before rcu_read_lock()" "-DM_WORD_BEFORE_RCU"
+breaks P1 "mmap: populate before i_mmap has the VMA" \
+	"-DMAP -DUSERS=1 -DM_POPULATE_BEFORE_LINK"
 breaks P1 "fork: child before parent in i_mmap" \
 	"-DFORK -DUSERS=1 -DM_WALK_ORDER"
 breaks P1 "fork: page tables copied before i_mmap has the child" \
@@ -230,10 +241,13 @@ breaks P4 "fault leaves out a slot that is not in use" \
 breaks P5 "publish with a plain store" "-DM_PLAIN_STORE"
 breaks P5 "mremap: new VMA not write-locked" \
 	"-DMREMAP -DREPLACES=1 -DM_MOVE_NO_VMA_LOCK"
-breaks P6 "setns: zap before the namespace is switched" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_ZAP_FIRST"
-breaks P6 "setns: zap with mmap_lock for read, a kthread between" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_READ_LOCK"
+breaks P6 "setns: zap without populate before the switch" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_NO_POPULATE"
+# What the core relies on: the time data's own slot is never replaced meanwhile
+breaks P6 "setns: time data replaced between populate and switch" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=1"
+breaks P6 "setns: switch first, but mmap_lock for read, a kthread between" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DSWITCH_FIRST -DM_JOIN_READ_LOCK"
 
 # The head of a litmus test says what herd7 must find: Never or Sometimes
 for t in "$here"/*.litmus; do

@@ -5,7 +5,8 @@
  *
  * Each step names the kernel function that it stands for. What happens under
  * a lock that all parties take is one step where that loses nothing; what the
- * fault path does without a lock is one step for each access to memory.
+ * fault path does without a lock is one step for each access to memory. There
+ * is one i_mmap: VMAs that fork and mremap make stay in the file's shard.
  * Memory is sequentially consistent here: *.litmus are about its order.
  *
  * Scenario (-D):
@@ -15,7 +16,10 @@
  *	FORK		VMA 0 is copied into the VMA 1 of a child, which touches
  *	MREMAP		VMA 0 moves to VMA 1, in the same mm
  *	MUNMAP		VMA 0 is unmapped (the child's VMA 1 with FORK)
- *	JOIN=n		user 0 joins n time namespaces, one after another
+ *	MAP		VMA 1 is mapped into the same mm and populated
+ *	JOIN=n		user 0 joins n time namespaces, one after another, as
+ *			vvar_area_join_timens() does: zap, populate, switch
+ *	SWITCH_FIRST	the namespace is switched before the zap
  *	KTHREAD		the last user is a kthread that has borrowed the mm
  *	STRAY		clearing a PTE may leave A/D bits (pte_none() is true)
  *	LOCKED		the fault publishes under the PTE lock (vvar.locked=1)
@@ -36,7 +40,7 @@
 #define JOIN		0
 #endif
 
-#if defined(FORK)
+#if defined(FORK) || defined(MAP)
 #define THREADS		(USERS + 1)
 #else
 #define THREADS		USERS
@@ -169,8 +173,11 @@ inline imap_lock_write()
 	atomic { !imap_w && imap_r == 0 -> imap_w = true }
 }
 
-/* map_pages(): in RCU, with the VMA's read lock or mmap_lock */
-inline map_pages(t, v)
+/*
+ * vvar_map_pages(): in RCU, with the VMA's read lock or mmap_lock. And
+ * vvar_populate(), with mmap_lock held for write. @view is the namespace.
+ */
+inline map_pages(t, v, view)
 {
 #ifdef M_WORD_BEFORE_RCU
 	word = slot;
@@ -185,8 +192,8 @@ inline map_pages(t, v)
 	}
 #ifndef M_WORD_BEFORE_RCU
 	if
-	:: ns == 0 -> word = slot
-	:: else -> word = NS_PAGE + ns
+	:: view == 0 -> word = slot
+	:: else -> word = NS_PAGE + view
 	fi;
 #endif
 #ifdef LOCKED
@@ -249,7 +256,7 @@ again:
 	do
 	:: n == TOUCHES -> break
 	:: n < TOUCHES ->
-#ifdef MREMAP
+#if defined(MREMAP) || defined(MAP)
 		if
 		:: v = 0
 		:: v = 1
@@ -298,7 +305,7 @@ fault:		/* lock_vma_under_rcu() */
 	:: else
 	fi;
 #endif
-	map_pages(t, v);
+	map_pages(t, v, ns);
 	vma_r[v]--;
 	goto touch;
 
@@ -307,7 +314,7 @@ slow:		/* lock_mm_and_find_vma() */
 	if
 	:: !linked[v] ->
 		mmap_r[MM(v)]--;
-#ifdef MREMAP
+#if defined(MREMAP) || defined(MAP)
 		n++;			/* at the other address, then */
 		goto again
 #else
@@ -315,38 +322,47 @@ slow:		/* lock_mm_and_find_vma() */
 #endif
 	:: else
 	fi;
-	map_pages(t, v);
+	map_pages(t, v, ns);
 	mmap_r[MM(v)]--;
 	goto touch;
 
 #if JOIN
 join:		/* setns(): single-threaded, but for a kthread */
-#ifndef M_JOIN_ZAP_FIRST
+#ifdef SWITCH_FIRST
 	ns = ns + 1;			/* switch_task_namespaces() */
 #endif
-	/* vvar_area_zap() */
+	/* vvar_area_join_timens() */
 #ifdef M_JOIN_READ_LOCK
 	mmap_read_lock(0);
 #else
 	mmap_write_lock(0);
 #endif
-	flushing[0]++;
 	if
-	:: pmd[v] ->
-		lock(ptl[v]);
-		clear_pte(v);
-		ptl[v] = false
+	:: linked[v] ->			/* for_each_vma() */
+		flushing[0]++;
+		if
+		:: pmd[v] ->
+			lock(ptl[v]);
+			clear_pte(v);
+			ptl[v] = false
+		:: else
+		fi;
+		flush_tlb(0, false);
+#if !defined(SWITCH_FIRST) && !defined(M_JOIN_NO_POPULATE)
+		flushing[0]--;
+		map_pages(t, v, ns + 1)
+#else
+		flushing[0]--
+#endif
 	:: else
 	fi;
-	flush_tlb(0, false);
-	flushing[0]--;
 #ifdef M_JOIN_READ_LOCK
 	mmap_r[0]--;
 #else
 	mmap_w[0] = false;
 #endif
-#ifdef M_JOIN_ZAP_FIRST
-	ns = ns + 1;
+#ifndef SWITCH_FIRST
+	ns = ns + 1;			/* switch_task_namespaces() */
 #endif
 	live_ns = ns;			/* setns() returns */
 	goto again;
@@ -632,6 +648,28 @@ proctype mover()
 }
 #endif
 
+#ifdef MAP
+/* vvar_area_map(); VMA 1's page table may be there: a neighbour's */
+proctype mapper()
+{
+	byte word = 0, old = 0;
+
+	mmap_write_lock(0);
+	vma_w[1] = true;		/* insert_vm_struct() */
+#ifdef M_POPULATE_BEFORE_LINK
+	map_pages(USERS, 1, 0);
+#endif
+	linked[1] = true;
+	imap_lock_write();
+	in_imap[1] = true;
+	imap_w = false;
+#ifndef M_POPULATE_BEFORE_LINK
+	map_pages(USERS, 1, 0);
+#endif
+	atomic { vma_w[1] = false; mmap_w[0] = false; nr_ended++ }
+}
+#endif
+
 init {
 	atomic {
 		linked[0] = true;
@@ -654,6 +692,9 @@ init {
 #endif
 #ifdef MREMAP
 		run mover();
+#endif
+#ifdef MAP
+		run mapper();
 #endif
 	}
 }

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What vvar-latency reads from a running kernel: a histogram that the kernel
+ * keeps, and the locks that one first touch of vvar acquires.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "vvar-latency.h"
+
+/* ---- hist ---- */
+
+#define NR_BUCKETS	64
+
+struct area {
+	char		name[32];
+	u64	count[NR_BUCKETS];
+	u64	total;
+	struct area	*next;
+};
+
+static struct area *find_area(struct area **list, const char *name)
+{
+	for (; *list; list = &(*list)->next)
+		if (!strcmp((*list)->name, name))
+			return *list;
+	*list = must(calloc(1, sizeof(**list)));
+	snprintf((*list)->name, sizeof((*list)->name), "%s", name);
+	return *list;
+}
+
+/* Upper end of the bucket where the percentile lies */
+static unsigned int bucket_of(const struct area *a, unsigned int percent)
+{
+	u64 rank = (a->total * percent + 99) / 100, sum = 0;
+	unsigned int b;
+
+	for (b = 0; b < NR_BUCKETS - 1; b++) {
+		sum += a->count[b];
+		if (sum >= rank)
+			break;
+	}
+	return b;
+}
+
+static void print_area(const struct area *a)
+{
+	unsigned int lo, hi, b;
+	u64 most = 1;
+
+	for (lo = 0; lo < NR_BUCKETS - 1 && !a->count[lo]; lo++)
+		;
+	for (hi = NR_BUCKETS - 1; hi > lo && !a->count[hi]; hi--)
+		;
+	for (b = lo; b <= hi; b++)
+		if (a->count[b] > most)
+			most = a->count[b];
+	printf("%s: %llu faults; p50 below 2^%u, p99 below 2^%u\n",
+	       a->name, a->total, bucket_of(a, 50) + 1, bucket_of(a, 99) + 1);
+	for (b = lo; b <= hi; b++)
+		printf("%10llu .. %-10llu%8llu |%-50.*s|\n",
+		       b ? (u64)1 << b : 0, ((u64)2 << b) - 1,
+		       a->count[b], (int)((a->count[b] * 50 + most - 1) / most),
+		       "##################################################");
+}
+
+/*
+ * Lines such as
+ *   { area: [vvar]   , lat: ~ 2^10  } hitcount:         12
+ * and, after them, "    Dropped: 0".
+ */
+static int parse_hist(char *text, struct area **areas, u64 *dropped)
+{
+	char *line, *save, *s;
+	int nr = 0;
+
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char name[32] = "all";
+		unsigned long long hits;
+		struct area *a;
+		unsigned int b;
+
+		s = strstr(line, "Dropped:");
+		if (s)
+			*dropped += strtoull(s + strlen("Dropped:"), NULL, 10);
+		if (line[0] != '{')
+			continue;
+		s = strstr(line, "hitcount:");
+		if (!s || sscanf(s, "hitcount: %llu", &hits) != 1)
+			return err("hist: a line without hitcount: %s", line);
+		s = strstr(line, "~ 2^");
+		if (!s || sscanf(s, "~ 2^%u", &b) != 1 || b >= NR_BUCKETS)
+			return err("hist: a line without a power of two: %s: one key has to be lat.log2",
+				   line);
+		s = strstr(line, "area:");
+		if (s)
+			sscanf(s, "area: %31s", name);
+		a = find_area(areas, name);
+		a->count[b] += hits;
+		a->total += hits;
+		nr++;
+	}
+	return nr;
+}
+
+int cmd_hist(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "synthetic/vvar_latency";
+	const char *event = strchr(name, '/'), *dir;
+	struct area *areas = NULL, *next;
+	u64 dropped = 0;
+	char system[64], *text;
+	int nr;
+
+	if (argc > 2 || !event || event == name || name[0] == '-' ||
+	    event - name >= (int)sizeof(system)) {
+		err("hist: takes one SYSTEM/EVENT, such as synthetic/vvar_latency");
+		return 2;
+	}
+	snprintf(system, sizeof(system), "%.*s", (int)(event - name), name);
+	event++;
+	dir = need_tracefs();
+	if (!dir)
+		return 1;
+	if (!tracefs_event_file_exists(NULL, system, event, "enable")) {
+		err("%s/events/%s: no such event: set it up as Documentation/mm/vvar_fault.rst says",
+		    dir, name);
+		return 1;
+	}
+	text = tracefs_event_file_read(NULL, system, event, "hist", NULL);
+	if (!text) {
+		err("%s/events/%s/hist: %s: the kernel needs CONFIG_HIST_TRIGGERS",
+		    dir, name, strerror(errno));
+		return 1;
+	}
+	if (!strstr(text, "# event histogram")) {
+		err("%s/events/%s: no histogram: its trigger is not set",
+		    dir, name);
+		free(text);
+		return 1;
+	}
+	nr = parse_hist(text, &areas, &dropped);
+	free(text);
+	if (!nr)
+		nr = err("%s/events/%s: the histogram is empty: no fault was seen",
+			 dir, name);
+	for (; areas; areas = next) {
+		next = areas->next;
+		if (nr > 0)
+			print_area(areas);
+		free(areas);
+	}
+	if (nr > 0 && dropped)
+		printf("LOST: %llu not counted, the histogram was full: give its trigger a larger :size=\n",
+		       dropped);
+	return nr > 0 ? 0 : 1;
+}
+
+/* ---- locks ---- */
+
+struct touched {
+	u64	vvar, next;	/* the touch, and one of another page */
+	int		error;
+};
+
+struct locks {
+	const struct touched *touched;
+	int		pid;
+	bool		inside;
+	unsigned int	rounds, nr, bad;
+	bool		lost;
+	char		line[64][80];
+	bool		fine[64];
+};
+
+#define ROUNDS		8
+
+static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
+		   void *data)
+{
+	struct locks *l = data;
+	unsigned long long val = 0;
+	const char *name;
+	int len, flags;
+
+	(void)cpu;
+	l->lost |= rec->missed_events;
+	if (tep_data_pid(event->tep, rec) != l->pid)
+		return 0;
+	if (!strcmp(event->name, "page_fault_user")) {
+		tep_get_field_val(NULL, event, "address", rec, &val, 0);
+		if (val == l->touched->vvar) {
+			l->inside = true;
+			l->nr = 0;
+			l->bad = 0;
+		} else if (l->inside && val == l->touched->next) {
+			l->inside = false;
+			l->rounds++;
+		}
+		return 0;
+	}
+	/* An interrupt in between is no part of the fault */
+	flags = tep_data_flags(event->tep, rec);
+	if (!l->inside || flags & (TRACE_FLAG_HARDIRQ | TRACE_FLAG_SOFTIRQ) ||
+	    l->nr == 64)
+		return 0;
+	tep_get_field_val(NULL, event, "flags", rec, &val, 0);
+	name = tep_get_field_raw(NULL, event, "name", rec, &len, 0);
+	if (!name)
+		name = "?";
+	snprintf(l->line[l->nr], sizeof(l->line[0]), "%s%s%s", name,
+		 val & 2 ? ", read" : "", val & 1 ? ", trylock" : "");
+	l->fine[l->nr] = !strcmp(name, "rcu_read_lock") ||
+			 (strstr(name, "vm_lock") && val & 2);
+	l->bad += !l->fine[l->nr];
+	l->nr++;
+	return 0;
+}
+
+/* In a child: first touches of vvar, each followed by one of another page */
+static void touch_child(struct touched *t, int go)
+{
+	struct room r;
+	char *next, c;
+	int i;
+
+	t->error = touch_room(&r);
+	if (t->error)
+		return;
+	next = mmap(r.at + r.size, r.page, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (next == MAP_FAILED) {
+		t->error = -errno;
+		return;
+	}
+	t->vvar = (uintptr_t)r.at;
+	t->next = (uintptr_t)next;
+	if (read(go, &c, 1) != 1) {
+		t->error = -EPIPE;
+		return;
+	}
+	for (i = 0; i < ROUNDS && !t->error; i++) {
+		t->error = touch_map_vdso(&r);
+		if (t->error)
+			return;
+		touch(r.at);
+		touch(next);
+		t->error = touch_unmap_vdso(&r);
+		if (madvise(next, r.page, MADV_DONTNEED))
+			t->error = -errno;
+	}
+}
+
+static int trace_touch(struct tracefs_instance *in, struct locks *l,
+		       struct touched *touched)
+{
+	static const char * const systems[] = { "lock", "exceptions", NULL };
+	static const char * const ev[][2] = {
+		{ "lock", "lock_acquire" },
+		{ "exceptions", "page_fault_user" },
+	};
+	struct tep_handle *tep;
+	int go[2], status, i;
+	char filter[40];
+	pid_t pid;
+
+	if (pipe(go))
+		return err("pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return err("fork: %s", strerror(errno));
+	if (!pid) {
+		close(go[1]);
+		touch_child(touched, go[0]);
+		_exit(0);
+	}
+	close(go[0]);
+	l->pid = pid;
+	snprintf(filter, sizeof(filter), "common_pid == %d", pid);
+	for (i = 0; i < 2; i++) {
+		if (tracefs_event_file_write(in, ev[i][0], ev[i][1], "filter",
+					     filter) < 0 ||
+		    tracefs_event_enable(in, ev[i][0], ev[i][1])) {
+			err("%s:%s: %s", ev[i][0], ev[i][1], strerror(errno));
+			close(go[1]);
+			waitpid(pid, &status, 0);
+			return -1;
+		}
+	}
+	if (write(go[1], "", 1) != 1)
+		err("pipe: %s", strerror(errno));
+	close(go[1]);
+	if (waitpid(pid, &status, 0) != pid || status)
+		return err("the touching child ended with wait status %#x",
+			   status);
+	for (i = 0; i < 2; i++)
+		tracefs_event_disable(in, ev[i][0], ev[i][1]);
+	if (touched->error)
+		return err("mapping a fresh vvar: %s",
+			   strerror(-touched->error));
+
+	tep = tracefs_local_events_system(NULL, systems);
+	if (!tep)
+		return err("the formats of lock and exceptions events: %s",
+			   strerror(errno));
+	i = tracefs_iterate_raw_events(tep, in, NULL, 0, on_lock, l);
+	tep_free(tep);
+	if (i)
+		return err("reading the trace: %s", strerror(errno));
+	return 0;
+}
+
+int cmd_locks(int argc, char **argv)
+{
+	bool check = argc == 2 && !strcmp(argv[1], "--check");
+	struct tracefs_instance *in;
+	struct locks l = { 0 };
+	char name[40];
+	unsigned int i;
+	int ret;
+
+	if (argc > 1 && !check) {
+		err("locks: takes --check or nothing, not '%s'", argv[1]);
+		return 2;
+	}
+	if (!need_tracefs())
+		return 1;
+	if (!tracefs_event_file_exists(NULL, "lock", "lock_acquire",
+				       "enable")) {
+		err("no event lock:lock_acquire: the kernel needs CONFIG_PROVE_LOCKING (configs/debug.config has it)");
+		return 1;
+	}
+	l.touched = mmap(NULL, sizeof(*l.touched), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (l.touched == MAP_FAILED) {
+		err("mmap: %s", strerror(errno));
+		return 1;
+	}
+	snprintf(name, sizeof(name), "vvar-locks.%d", getpid());
+	in = tracefs_instance_create(name);
+	if (!in) {
+		err("trace instance %s: %s", name, strerror(errno));
+		return 1;
+	}
+	tracefs_instance_set_buffer_size(in, 4096, -1);
+	ret = trace_touch(in, &l, (struct touched *)l.touched);
+	tracefs_instance_destroy(in);
+	tracefs_instance_free(in);
+	if (ret)
+		return 1;
+	if (l.lost) {
+		err("events were lost");
+		return 1;
+	}
+	if (l.rounds < 2 || !l.nr) {
+		err("%u of %d touches were seen, with %u locks in the last: was lockdep switched off (by a report in dmesg)?",
+		    l.rounds, ROUNDS, l.nr);
+		return 1;
+	}
+	for (i = 0; i < l.nr; i++)
+		printf("%s %s\n", l.fine[i] ? " " : "!", l.line[i]);
+	if (check && l.bad) {
+		err("%u of %u locks are neither RCU nor the VMA's read lock (marked !)",
+		    l.bad, l.nr);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,800 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From a trace.dat to faults: exceptions:page_fault_user of a task opens one,
+ * the return of handle_mm_fault() in the same task closes it, unless it says
+ * that the fault is to be tried again. vvar:vvar_fault in between tells the
+ * area and the path; an unpatched kernel has no such event, there the mappings
+ * of each process tell the area.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <trace-cmd.h>
+#include <unistd.h>
+
+#include "vvar-latency.h"
+
+#define NR_MAPS		3
+#define NR_RECENT	6
+#define TASK_BUCKETS	4096
+
+struct map {
+	const char	*name;
+	u64	start, end;
+};
+
+struct task {
+	struct task	*next;
+	int		pid;
+	const char	*comm;		/* or NULL: no event has told */
+	struct map	maps[NR_MAPS];
+	/* the fault that is open */
+	bool		open;
+	struct fault	f;
+	bool		vma_lock, by_event;
+	u64	contended, off_cpu;	/* since when, or 0 */
+	FILE		*notes;
+	char		*notes_buf;
+	size_t		notes_len;
+};
+
+struct recent {
+	u64	ts;
+	char		text[80];
+};
+
+struct cpu {
+	struct recent	recent[NR_RECENT];
+	unsigned int	next;
+};
+
+enum ev {
+	EV_FAULT, EV_DONE, EV_VVAR, EV_MAP, EV_FORK, EV_RENAME, EV_SWITCH,
+	EV_BEGIN, EV_END, EV_PRINT, EV_REPLACE, EV_POPULATE, NR_EV
+};
+
+static const struct {
+	const char *system, *name;
+} ev_names[NR_EV] = {
+	[EV_FAULT]	= { "exceptions",	"page_fault_user" },
+	[EV_DONE]	= { PROBE_SYSTEM,	PROBE_DONE },
+	[EV_VVAR]	= { "vvar",		"vvar_fault" },
+	[EV_MAP]	= { PROBE_SYSTEM,	PROBE_MAP },
+	[EV_FORK]	= { "sched",		"sched_process_fork" },
+	[EV_RENAME]	= { "task",		"task_rename" },
+	[EV_SWITCH]	= { "sched",		"sched_switch" },
+	[EV_BEGIN]	= { "lock",		"contention_begin" },
+	[EV_END]	= { "lock",		"contention_end" },
+	[EV_PRINT]	= { "ftrace",		"print" },
+	[EV_REPLACE]	= { "vvar",		"vvar_replace" },
+	[EV_POPULATE]	= { "vvar",		"vvar_populate" },
+};
+
+struct reader {
+	struct trace	*t;
+	struct tep_handle *tep;
+	struct tep_event *ev[NR_EV];
+	u64	seen[NR_EV];
+	struct task	*tasks[TASK_BUCKETS];
+	struct cpu	*cpus;
+	int		nr_cpus;
+	unsigned int	nr_top;
+	size_t		*top;		/* indices of faults, any order */
+	unsigned int	in_top;
+	bool		all;
+	/* the process that measured what tracing costs */
+	int		calib_pid;
+	u64	calib_addr;
+	unsigned int	kind;		/* of what it touches: 1 is retried */
+	s64		untraced[2];
+	u64	*calib[2];
+	size_t		nr_calib[2];
+};
+
+/* ---- small things ---- */
+
+/* One copy of each string */
+static const char *intern(const char *s)
+{
+	static char **strings[1024];
+	static unsigned int counts[1024];
+	unsigned int h = 0, i;
+	const char *p;
+
+	for (p = s; *p; p++)
+		h = h * 31 + (unsigned char)*p;
+	h %= 1024;
+	for (i = 0; i < counts[h]; i++)
+		if (!strcmp(strings[h][i], s))
+			return strings[h][i];
+	strings[h] = must(realloc(strings[h], (i + 1) * sizeof(char *)));
+	strings[h][i] = must(strdup(s));
+	counts[h]++;
+	return strings[h][i];
+}
+
+static struct task *find_task(struct reader *r, int pid)
+{
+	struct task **p = &r->tasks[(unsigned int)pid % TASK_BUCKETS];
+
+	for (; *p; p = &(*p)->next)
+		if ((*p)->pid == pid)
+			return *p;
+	*p = must(calloc(1, sizeof(**p)));
+	(*p)->pid = pid;
+	return *p;
+}
+
+static u64 number(struct reader *r, enum ev ev, struct tep_record *rec,
+		       const char *name)
+{
+	unsigned long long val = 0;
+
+	tep_get_field_val(NULL, r->ev[ev], name, rec, &val, 0);
+	return val;
+}
+
+/* A string of a record, without the quotes that none has; "" if it is absent */
+static const char *text(struct reader *r, enum ev ev, struct tep_record *rec,
+			const char *name, char *buf, size_t size)
+{
+	int len = 0;
+	const char *s = tep_get_field_raw(NULL, r->ev[ev], name, rec, &len, 0);
+
+	if (!s || len < 0)
+		len = 0;
+	if ((size_t)len >= size)
+		len = size - 1;
+	memcpy(buf, s ?: "", len);
+	buf[len] = 0;
+	return buf;
+}
+
+static bool area_name(const char *s)
+{
+	return !strcmp(s, "[vdso]") || !strncmp(s, "[vvar", 5);
+}
+
+__printf(3, 4)
+static void note(struct task *task, u64 ts, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!task->notes)
+		task->notes = must(open_memstream(&task->notes_buf,
+						  &task->notes_len));
+	fprintf(task->notes, "      +%-9llu ", ts - task->f.ts);
+	va_start(ap, fmt);
+	vfprintf(task->notes, fmt, ap);
+	va_end(ap);
+	fputc('\n', task->notes);
+}
+
+__printf(4, 5)
+static void remember(struct reader *r, int cpu, u64 ts, const char *fmt,
+		     ...)
+{
+	struct recent *m;
+	struct cpu *c;
+	va_list ap;
+
+	if (!r->nr_top || cpu < 0 || cpu >= r->nr_cpus)
+		return;
+	c = &r->cpus[cpu];
+	m = &c->recent[c->next++ % NR_RECENT];
+	m->ts = ts;
+	va_start(ap, fmt);
+	vsnprintf(m->text, sizeof(m->text), fmt, ap);
+	va_end(ap);
+}
+
+static void drop_notes(struct task *task)
+{
+	if (!task->notes)
+		return;
+	fclose(task->notes);
+	free(task->notes_buf);
+	task->notes = NULL;
+	task->notes_buf = NULL;
+}
+
+/* ---- mappings ---- */
+
+static void set_map(struct task *task, const char *name, u64 start,
+		    u64 end)
+{
+	unsigned int i;
+
+	if (!area_name(name))
+		return;
+	name = intern(name);
+	for (i = 0; i < NR_MAPS; i++) {
+		struct map *m = &task->maps[i];
+
+		if (m->name && m->name != name)
+			continue;
+		*m = (struct map){ name, start, end };
+		return;
+	}
+}
+
+static const struct map *find_map(const struct task *task, u64 addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_MAPS; i++) {
+		const struct map *m = &task->maps[i];
+
+		if (m->name && addr >= m->start && addr < m->end)
+			return m;
+	}
+	return NULL;
+}
+
+/* ---- faults ---- */
+
+/* Keeps the notes of the worst faults only */
+static void keep_notes(struct reader *r, struct task *task, size_t index)
+{
+	struct trace *t = r->t;
+	struct fault *f = &t->faults[index];
+	unsigned int i, least = 0;
+
+	if (!r->nr_top)
+		return;
+	if (r->in_top == r->nr_top) {
+		for (i = 1; i < r->in_top; i++)
+			if (t->faults[r->top[i]].lat <
+			    t->faults[r->top[least]].lat)
+				least = i;
+		if (t->faults[r->top[least]].lat >= f->lat)
+			return;
+		free(t->faults[r->top[least]].notes);
+		t->faults[r->top[least]].notes = NULL;
+		r->top[least] = index;
+	} else {
+		r->top[r->in_top++] = index;
+	}
+	note(task, f->ts + f->lat, "back from the handler");
+	fclose(task->notes);
+	f->notes = task->notes_buf;
+	task->notes = NULL;
+	task->notes_buf = NULL;
+}
+
+static const char *comm_of(struct reader *r, const struct task *task)
+{
+	return task->comm ?: intern(tep_data_comm_from_pid(r->tep, task->pid));
+}
+
+static void close_fault(struct reader *r, struct task *task, u64 ts,
+			u64 flags)
+{
+	struct fault *f = &task->f;
+	struct trace *t = r->t;
+	const struct map *map;
+	char path[64];
+
+	task->open = false;
+	if (ts < f->ts) {
+		t->backwards++;
+		goto out;
+	}
+	f->lat = ts - f->ts;
+	if (task->pid == r->calib_pid) {
+		if (f->addr == r->calib_addr) {
+			u64 **c = &r->calib[r->kind];
+			size_t n = r->nr_calib[r->kind]++;
+
+			*c = must(realloc(*c, (n + 1) * sizeof(**c)));
+			(*c)[n] = f->lat;
+		}
+		goto out;
+	}
+	t->user_faults++;
+
+	if (!f->area) {
+		/*
+		 * A patched kernel says what is ours. Elsewhere the page may
+		 * be another's by now, but a special mapping is never served
+		 * under the VMA lock.
+		 */
+		map = t->patched || (flags != ULLONG_MAX &&
+				     flags & FAULT_FLAG_VMA_LOCK) ? NULL :
+		      find_map(task, f->addr);
+		if (map) {
+			f->area = map->name;
+			f->pgoff = (f->addr - map->start) / t->page_size;
+		} else if (!r->all) {
+			goto out;
+		}
+	}
+	if (!task->by_event)
+		task->vma_lock = flags & FAULT_FLAG_VMA_LOCK;
+	/* Unpatched, ->fault() is all that a special mapping has */
+	snprintf(path, sizeof(path), "%s, %s%s",
+		 f->path ?: f->area && !t->patched ? "fault" : "?",
+		 !task->by_event && flags == ULLONG_MAX ? "?" :
+		 task->vma_lock ? "vma lock" : "mmap_lock",
+		 f->retries ? " after retry" : "");
+	f->path = intern(path);
+	f->comm = comm_of(r, task);
+
+	if (t->nr == t->room) {
+		t->room = t->room ? 2 * t->room : 1024;
+		t->faults = must(realloc(t->faults,
+					 t->room * sizeof(*t->faults)));
+	}
+	t->faults[t->nr] = *f;
+	if (f->area)
+		keep_notes(r, task, t->nr);
+	t->nr++;
+out:
+	drop_notes(task);
+}
+
+static void on_fault(struct reader *r, struct task *task,
+		     struct tep_record *rec)
+{
+	unsigned int i;
+
+	if (task->open)
+		r->t->unfinished++;
+	drop_notes(task);
+	task->open = true;
+	task->by_event = false;
+	task->contended = 0;
+	task->off_cpu = 0;
+	task->f = (struct fault){
+		.ts = rec->ts,
+		.addr = number(r, EV_FAULT, rec, "address"),
+		.pid = task->pid,
+		.cpu = rec->cpu,
+	};
+	if (!r->nr_top || rec->cpu >= r->nr_cpus)
+		return;
+	for (i = 0; i < NR_RECENT; i++) {
+		struct cpu *c = &r->cpus[rec->cpu];
+		struct recent *m = &c->recent[(c->next + i) % NR_RECENT];
+
+		if (!m->ts || m->ts > rec->ts)
+			continue;
+		if (!task->notes)
+			task->notes = must(open_memstream(&task->notes_buf,
+							  &task->notes_len));
+		fprintf(task->notes, "      -%-9llu %s\n", rec->ts - m->ts,
+			m->text);
+	}
+}
+
+static void on_vvar(struct reader *r, struct task *task,
+		    struct tep_record *rec)
+{
+	u64 page = ~(u64)(r->t->page_size - 1);
+	struct fault *f = &task->f;
+	char buf[32];
+
+	if (!task->open ||
+	    ((f->addr ^ number(r, EV_VVAR, rec, "address")) & page))
+		return;
+	f->area = intern(text(r, EV_VVAR, rec, "area", buf, sizeof(buf)));
+	f->pgoff = number(r, EV_VVAR, rec, "pgoff");
+	f->path = number(r, EV_VVAR, rec, "path") ? "fault" : "map_pages";
+	f->event = true;
+	task->vma_lock = number(r, EV_VVAR, rec, "vma_lock");
+	task->by_event = true;
+	if (r->nr_top)
+		note(task, rec->ts, "%s: published %llu, lost races %llu",
+		     f->path, number(r, EV_VVAR, rec, "published"),
+		     number(r, EV_VVAR, rec, "lost"));
+	/* Recorded without the probe, the handler's end has to do */
+	if (!r->ev[EV_DONE])
+		close_fault(r, task, rec->ts, 0);
+}
+
+static void on_done(struct reader *r, struct task *task,
+		    struct tep_record *rec)
+{
+	struct tep_event *ev = r->ev[EV_DONE];
+	u64 flags = ULLONG_MAX;
+
+	if (!task->open)
+		return;
+	/* Another fault of the task, a kernel-mode one: before 6.9, no addr */
+	if (tep_find_field(ev, "addr") &&
+	    number(r, EV_DONE, rec, "addr") != task->f.addr)
+		return;
+	if (number(r, EV_DONE, rec, "ret") & VM_FAULT_RETRY) {
+		task->f.retries++;
+		if (r->nr_top)
+			note(task, rec->ts, "to be tried again under mmap_lock");
+		return;
+	}
+	if (tep_find_field(ev, "flags"))
+		flags = number(r, EV_DONE, rec, "flags");
+	close_fault(r, task, rec->ts, flags);
+}
+
+/* ---- what happens around them ---- */
+
+static const char *lock_kind(u64 flags)
+{
+	/* LCB_F_* of trace/events/lock.h */
+	if (flags & 32)
+		return "mutex";
+	if (flags & 8)
+		return "rt_mutex";
+	if (flags & 16)
+		return "percpu rwsem";
+	if (flags & 2)
+		return flags & 1 ? "rwlock, for read" : "rwsem, for read";
+	if (flags & 4)
+		return flags & 1 ? "rwlock, for write" : "rwsem, for write";
+	return flags & 1 ? "spinlock" : "lock";
+}
+
+static void on_contention(struct reader *r, struct task *task, enum ev ev,
+			  struct tep_record *rec)
+{
+	u64 lock = number(r, ev, rec, "lock_addr");
+
+	if (!r->nr_top)
+		return;
+	if (ev == EV_BEGIN) {
+		u64 flags = number(r, ev, rec, "flags");
+
+		remember(r, rec->cpu, rec->ts, "%s %d waits for %s 0x%llx",
+			 comm_of(r, task), task->pid, lock_kind(flags),
+			 lock);
+		if (task->open) {
+			task->contended = rec->ts;
+			note(task, rec->ts, "waits for %s 0x%llx",
+			     lock_kind(flags), lock);
+		}
+	} else if (task->open && task->contended) {
+		note(task, rec->ts, "has lock 0x%llx after %llu", lock,
+		     rec->ts - task->contended);
+		task->contended = 0;
+	}
+}
+
+static void on_switch(struct reader *r, struct tep_record *rec)
+{
+	struct task *prev, *next;
+	char from[32], to[32];
+
+	if (!r->nr_top)
+		return;
+	prev = find_task(r, number(r, EV_SWITCH, rec, "prev_pid"));
+	next = find_task(r, number(r, EV_SWITCH, rec, "next_pid"));
+	text(r, EV_SWITCH, rec, "prev_comm", from, sizeof(from));
+	text(r, EV_SWITCH, rec, "next_comm", to, sizeof(to));
+	remember(r, rec->cpu, rec->ts, "CPU goes from %s %d to %s %d", from,
+		 prev->pid, to, next->pid);
+	if (prev->pid && prev->open) {
+		prev->off_cpu = rec->ts;
+		note(prev, rec->ts, "off the CPU, which %s %d gets", to,
+		     next->pid);
+	}
+	if (next->pid && next->open && next->off_cpu) {
+		note(next, rec->ts, "on CPU %d after %llu", rec->cpu,
+		     rec->ts - next->off_cpu);
+		next->off_cpu = 0;
+	}
+}
+
+/* Lines that record wrote with trace_marker */
+static void on_print(struct reader *r, struct tep_record *rec)
+{
+	unsigned long long start, end;
+	long long a, b, c;
+	unsigned int kind;
+	struct tep_format_field *buf_field;
+	char buf[512], name[64];
+	struct trace *t = r->t;
+	const char *s;
+	char *eq;
+	int pid;
+
+	/* An array of no length: it ends where the record does */
+	buf_field = tep_find_field(r->ev[EV_PRINT], "buf");
+	if (!buf_field || buf_field->offset >= rec->size)
+		return;
+	snprintf(buf, sizeof(buf), "%.*s", rec->size - buf_field->offset,
+		 (char *)rec->data + buf_field->offset);
+	buf[strcspn(buf, "\n")] = 0;
+	s = buf;
+	if (strncmp(s, MARK, strlen(MARK)))
+		return;
+	s += strlen(MARK);
+	if (sscanf(s, "map pid=%d start=%llx end=%llx name=%63s", &pid, &start,
+		   &end, name) == 4) {
+		set_map(find_task(r, pid), name, start, end);
+	} else if (sscanf(s, "calibrate pid=%d addr=%llx kind=%u", &pid, &start,
+			  &kind) == 3) {
+		r->calib_pid = pid;
+		r->calib_addr = start;
+		r->kind = kind == 1;
+	} else if (sscanf(s, "calibrated zero=%lld retried=%lld event=%lld",
+			  &a, &b, &c) == 3) {
+		r->untraced[0] = a;
+		r->untraced[1] = b;
+		t->cost_event = c;
+		t->calibrated = true;
+	} else if (sscanf(s, "missed=%llu", &start) == 1) {
+		t->missed += start;
+	} else if (sscanf(s, "unit=%23s", t->unit) == 1) {
+		return;
+	} else if (!strncmp(s, "env ", 4)) {
+		eq = strchr(s, '=');
+		if (!eq)
+			return;
+		*eq = 0;
+		t->env = must(realloc(t->env, (t->nr_env + 1) *
+				      sizeof(*t->env)));
+		t->env[t->nr_env].name = must(strdup(s + 4));
+		t->env[t->nr_env++].value = must(strdup(eq + 1));
+	}
+}
+
+static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
+		     int cpu, void *data)
+{
+	struct reader *r = data;
+	struct task *task, *child;
+	u64 addr;
+	char name[64];
+	unsigned int i;
+	int type;
+	enum ev ev;
+
+	(void)handle;
+	(void)cpu;	/* not the CPU's number if there are several buffers */
+	r->t->events++;
+	if (rec->missed_events) {
+		if (rec->missed_events > 0)
+			r->t->lost += rec->missed_events;
+		else
+			r->t->lost_unknown = true;
+		/* Whatever is open may have been closed in between */
+		for (i = 0; i < TASK_BUCKETS; i++) {
+			for (task = r->tasks[i]; task; task = task->next) {
+				r->t->unfinished += task->open;
+				task->open = false;
+			}
+		}
+	}
+
+	type = tep_data_type(r->tep, rec);
+	for (ev = 0; ev < NR_EV; ev++)
+		if (r->ev[ev] && r->ev[ev]->id == type)
+			break;
+	if (ev == NR_EV)
+		return 0;
+	r->seen[ev]++;
+	task = find_task(r, tep_data_pid(r->tep, rec));
+
+	switch (ev) {
+	case EV_FAULT:
+		on_fault(r, task, rec);
+		break;
+	case EV_DONE:
+		on_done(r, task, rec);
+		break;
+	case EV_VVAR:
+		on_vvar(r, task, rec);
+		break;
+	case EV_MAP:
+		addr = number(r, ev, rec, "addr");
+		set_map(task, text(r, ev, rec, "name", name, sizeof(name)),
+			addr, addr + number(r, ev, rec, "len"));
+		break;
+	case EV_FORK:
+		child = find_task(r, number(r, ev, rec, "child_pid"));
+		memcpy(child->maps, task->maps, sizeof(child->maps));
+		child->comm = comm_of(r, task);
+		child->open = false;
+		break;
+	case EV_RENAME:
+		find_task(r, number(r, ev, rec, "pid"))->comm =
+			intern(text(r, ev, rec, "newcomm", name, sizeof(name)));
+		break;
+	case EV_SWITCH:
+		on_switch(r, rec);
+		break;
+	case EV_BEGIN:
+	case EV_END:
+		on_contention(r, task, ev, rec);
+		break;
+	case EV_PRINT:
+		on_print(r, rec);
+		break;
+	case EV_REPLACE:
+		r->t->replaced++;
+		break;
+	case EV_POPULATE:
+		r->t->populated++;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* ---- the file ---- */
+
+/*
+ * What libtracecmd would not say clearly. Format: trace-cmd.dat(5): magic,
+ * version, endianness, size of long, page size.
+ */
+static int check_header(const char *file)
+{
+	static const char magic[] = "\x17\x08\x44tracing";
+	const size_t len = sizeof(magic) - 1;
+	char head[64] = "";
+	u32 page_size;
+	struct stat st;
+	size_t got, at;
+	FILE *f;
+
+	f = fopen(file, "re");
+	if (!f)
+		return err("%s: %s", file, strerror(errno));
+	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
+		fclose(f);
+		return err("%s: not a regular file", file);
+	}
+	got = fread(head, 1, sizeof(head), f);
+	fclose(f);
+	if (!got)
+		return err("%s: empty file, not a trace.dat", file);
+	if (got < len || memcmp(head, magic, len))
+		return err("%s: not a trace.dat: it does not begin as trace-cmd(1) or vvar-latency record write it",
+			   file);
+	at = len + strnlen(head + len, sizeof(head) - len) + 1;
+	if (at + 6 > got)
+		return err("%s: truncated in its header, after %zu bytes", file,
+			   got);
+	if (head[at] != tep_is_bigendian())
+		return err("%s: recorded on a %s-endian machine, this reader is for %s-endian ones: read it on such a machine",
+			   file, head[at] ? "big" : "little",
+			   head[at] ? "little" : "big");
+	if (head[at + 1] != sizeof(long))
+		return err("%s: recorded with %d-byte longs, this reader knows %zu-byte ones",
+			   file, head[at + 1], sizeof(long));
+	memcpy(&page_size, head + at + 2, sizeof(page_size));
+	if (page_size != (u32)sysconf(_SC_PAGESIZE))
+		return err("%s: recorded with pages of %u bytes, this reader is for pages of %ld: read it on such a machine",
+			   file, page_size, sysconf(_SC_PAGESIZE));
+	return 0;
+}
+
+/* Faults before @t->nr that are of vvar or vDSO? */
+static size_t count_ours(const struct trace *t)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < t->nr; i++)
+		n += !!t->faults[i].area;
+	return n;
+}
+
+static int check_result(const struct reader *r, const char *file)
+{
+	const struct trace *t = r->t;
+
+	if (!t->events)
+		return err("%s: an empty trace: no events were recorded", file);
+	if (!r->ev[EV_FAULT] || !r->seen[EV_FAULT])
+		return err("%s: %llu events, but no exceptions:page_fault_user among them: record with 'vvar-latency record', or trace-cmd record -e exceptions:page_fault_user",
+			   file, t->events);
+	if (!r->ev[EV_DONE] && !r->ev[EV_VVAR])
+		return err("%s: the end of a fault was not recorded: neither vvar:vvar_fault nor " PROBE_SYSTEM ":" PROBE_DONE " is known there: record with 'vvar-latency record'",
+			   file);
+	if (!r->seen[EV_DONE] && !r->seen[EV_VVAR])
+		return err("%s: %llu faults begin and none ends: neither vvar:vvar_fault nor " PROBE_SYSTEM ":" PROBE_DONE " was enabled",
+			   file, r->seen[EV_FAULT]);
+	if (t->patched && !r->seen[EV_VVAR])
+		return err("%s: %llu user faults of a kernel that has vvar:vvar_fault, but that was not enabled, or never fired: record with 'vvar-latency record'",
+			   file, t->user_faults);
+	if (!count_ours(t))
+		return err("%s: %llu user faults, none of vvar or vDSO%s", file,
+			   t->user_faults, r->seen[EV_MAP] ? "" :
+			   " (and no mappings were recorded to tell them by)");
+	return 0;
+}
+
+int trace_read(struct trace *t, const char *file, unsigned int top, bool all)
+{
+	struct tracecmd_input *in, **handles = NULL;
+	struct reader r = { .t = t, .nr_top = top, .all = all };
+	int i, n, ret = -1;
+	enum ev ev;
+
+	t->label = file;
+	snprintf(t->unit, sizeof(t->unit), "ns");
+	if (check_header(file))
+		return -1;
+
+	in = tracecmd_open(file, TRACECMD_FL_LOAD_NO_PLUGINS);
+	if (!in)
+		return err("%s: damaged or truncated: libtracecmd cannot read it",
+			   file);
+	r.tep = tracecmd_get_tep(in);
+	/* check_header() saw to it; tep_get_page_size() does not know it */
+	t->page_size = sysconf(_SC_PAGESIZE);
+	for (ev = 0; ev < NR_EV; ev++)
+		r.ev[ev] = tep_find_event_by_name(r.tep, ev_names[ev].system,
+						  ev_names[ev].name);
+	t->patched = r.ev[EV_VVAR];
+	t->probed = r.ev[EV_DONE];
+	r.nr_cpus = tep_get_cpus(r.tep);
+	r.cpus = must(calloc(r.nr_cpus ?: 1, sizeof(*r.cpus)));
+	r.top = must(calloc(top ?: 1, sizeof(*r.top)));
+
+	/* The top buffer, and those of instances */
+	n = tracecmd_buffer_instances(in);
+	handles = must(calloc(n + 1, sizeof(*handles)));
+	handles[0] = in;
+	for (i = 0; i < n; i++) {
+		handles[i + 1] = tracecmd_buffer_instance_handle(in, i);
+		if (!handles[i + 1]) {
+			err("%s: damaged or truncated: its buffer '%s' cannot be read",
+			    file, tracecmd_buffer_instance_name(in, i));
+			goto out;
+		}
+	}
+	if (tracecmd_iterate_events_multi(handles, n + 1, on_record, &r)) {
+		err("%s: damaged: libtracecmd stopped after %llu events",
+		    file, t->events);
+		goto out;
+	}
+	t->calibrated &= r.nr_calib[0] && r.nr_calib[1];
+	for (i = 0; t->calibrated && i < 2; i++) {
+		s64 *cost = i ? &t->cost_retried : &t->cost_fault;
+
+		qsort(r.calib[i], r.nr_calib[i], sizeof(**r.calib), cmp_u64);
+		*cost = (s64)percentile(r.calib[i], r.nr_calib[i], 50) -
+			r.untraced[i];
+	}
+	ret = check_result(&r, file);
+out:
+	for (i = 1; i <= n; i++)
+		if (handles[i])
+			tracecmd_close(handles[i]);
+	free(handles);
+	tracecmd_close(in);
+	for (i = 0; i < TASK_BUCKETS; i++) {
+		while (r.tasks[i]) {
+			struct task *next = r.tasks[i]->next;
+
+			t->unfinished += r.tasks[i]->open;
+			drop_notes(r.tasks[i]);
+			free(r.tasks[i]);
+			r.tasks[i] = next;
+		}
+	}
+	free(r.cpus);
+	free(r.top);
+	free(r.calib[0]);
+	free(r.calib[1]);
+	return ret;
+}
+
+void trace_free(struct trace *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr; i++)
+		free(t->faults[i].notes);
+	free(t->faults);
+	for (i = 0; i < t->nr_env; i++) {
+		free(t->env[i].name);
+		free(t->env[i].value);
+	}
+	free(t->env);
+}

@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vvar-latency record: runs a command with the events set up in a trace buffer
+ * of their own, and leaves a trace.dat. trace-cmd extract writes the file, as no
+ * library does.
+ *
+ * The end of a fault is a return probe on handle_mm_fault(): nothing after it
+ * can be probed (exception entry and exit are noinstr), and it is the same
+ * function on every kernel. What follows it, on the way to user space, is
+ * counted in "net" (calibrate()).
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "vvar-latency.h"
+
+#define INSTANCE	"vvar-latency"
+#define NR_CALIB	200
+
+static const char usage[] =
+"usage: vvar-latency record [-o FILE] [--buffer KIB] [--clock CLOCK]\n"
+"                           [--env NAME=VALUE]... -- COMMAND [ARG...]\n"
+"\n"
+"  -o FILE        where to (default: trace.dat)\n"
+"  --buffer KIB   of each CPU; the oldest events are lost when it is full\n"
+"                 (default: 16384)\n"
+"  --clock CLOCK  trace clock (default: local, in ns)\n"
+"  --env N=V      remember this in the environment of the JSON output\n"
+"\n"
+"Exit status: COMMAND's; 125 if recording failed; 128 plus its number after a\n"
+"signal.\n";
+
+static const struct event {
+	const char	*system, *name;
+	bool		optional;
+} events[] = {
+	/* The first two are what calibrate() measures */
+	{ "exceptions",	"page_fault_user",	false },
+	{ PROBE_SYSTEM,	PROBE_DONE,		false },
+	{ PROBE_SYSTEM,	PROBE_MAP,		true },
+	{ "sched",	"sched_process_fork",	false },
+	{ "task",	"task_rename",		true },
+	{ "sched",	"sched_switch",		true },
+	{ "lock",	"contention_begin",	true },
+	{ "lock",	"contention_end",	true },
+	{ "vvar",	"vvar_fault",		true },
+	{ "vvar",	"vvar_replace",		true },
+	{ "vvar",	"vvar_populate",	true },
+};
+
+static const char *tracing;
+static struct tracefs_instance *instance;
+static struct tracefs_dynevent *probe_done, *probe_map;
+static pid_t owner;
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int sig)
+{
+	if (sig != SIGALRM)
+		signalled = sig;
+}
+
+static void teardown(void)
+{
+	/* Children come by here, too, if they exit() */
+	if (getpid() != owner)
+		return;
+	if (instance) {
+		tracefs_trace_off(instance);
+		tracefs_print_close(instance);
+		if (tracefs_instance_destroy(instance))
+			err("%s: cannot be removed: %s",
+			    tracefs_instance_get_name(instance),
+			    strerror(errno));
+		tracefs_instance_free(instance);
+		instance = NULL;
+	}
+	if (probe_done) {
+		tracefs_dynevent_destroy(probe_done, true);
+		tracefs_dynevent_free(probe_done);
+		probe_done = NULL;
+	}
+	if (probe_map) {
+		tracefs_dynevent_destroy(probe_map, true);
+		tracefs_dynevent_free(probe_map);
+		probe_map = NULL;
+	}
+}
+
+/* What a killed recording left behind. -1 if one is still running. */
+static int clear_stale(void)
+{
+	char **list = tracefs_instances("^" INSTANCE "\\.[0-9]+$");
+	struct tracefs_dynevent **probes;
+	int i, pid, ret = 0;
+
+	for (i = 0; list && list[i] && !ret; i++) {
+		struct tracefs_instance *old;
+
+		pid = atoi(strchr(list[i], '.') + 1);
+		if (!kill(pid, 0)) {
+			ret = err("process %d is recording already: wait for it, or end it",
+				  pid);
+			break;
+		}
+		old = tracefs_instance_create(list[i]);
+		if (old) {
+			tracefs_instance_destroy(old);
+			tracefs_instance_free(old);
+		}
+	}
+	tracefs_list_free(list);
+	if (ret)
+		return ret;
+
+	probes = tracefs_dynevent_get_all(TRACEFS_DYNEVENT_KPROBE |
+					  TRACEFS_DYNEVENT_KRETPROBE,
+					  PROBE_SYSTEM);
+	for (i = 0; probes && probes[i]; i++) {
+		if (tracefs_dynevent_destroy(probes[i], true))
+			ret = err("the probes of an earlier recording are in use: look for " PROBE_SYSTEM " in %s/kprobe_events",
+				  tracing);
+	}
+	tracefs_dynevent_list_free(probes);
+	return ret;
+}
+
+static int set_probes(void)
+{
+	/*
+	 * By hand: tracefs_kretprobe_alloc() of libtracefs 1.6 writes a name
+	 * that the kernel refuses when it is given a number of instances
+	 * (faults at once, sleeping ones included).
+	 */
+#define DONE(args)	"r1024:" PROBE_SYSTEM "/" PROBE_DONE \
+			" handle_mm_fault " args "ret=$retval:x32\n"
+	static const char * const done[] = {
+		DONE("addr=$arg2 flags=$arg3:x32 "),
+		/* Before 6.9, a return probe knows no arguments */
+		DONE(""),
+	};
+	/* A name is the first member of what the mapping belongs to */
+	static const char * const map[] = {
+		"__install_special_mapping", "_install_special_mapping",
+	};
+	char path[256];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s/kprobe_events", tracing);
+	if (access(path, W_OK))
+		return err("%s: %s%s", path, strerror(errno), errno == ENOENT ?
+			   ": the kernel needs CONFIG_KPROBE_EVENTS" :
+			   ": run as root");
+	if (clear_stale())
+		return -1;
+
+	for (i = 0; i < 2 && !probe_done; i++) {
+		if (tracefs_instance_file_append(NULL, "kprobe_events",
+						 done[i]) < 0)
+			continue;
+		probe_done = tracefs_dynevent_get(TRACEFS_DYNEVENT_KRETPROBE,
+						  PROBE_SYSTEM, PROBE_DONE);
+	}
+	if (!probe_done)
+		return err("no return probe on handle_mm_fault(): %s",
+			   strerror(errno));
+
+	for (i = 0; i < 2 && !probe_map; i++) {
+		probe_map = tracefs_kprobe_alloc(PROBE_SYSTEM, PROBE_MAP,
+						 map[i],
+						 "addr=$arg2 len=$arg3 name=+0(+0($arg5)):string");
+		if (!probe_map || !tracefs_dynevent_create(probe_map))
+			continue;
+		tracefs_dynevent_free(probe_map);
+		probe_map = NULL;
+	}
+	if (!probe_map && !tracefs_event_file_exists(NULL, "vvar", "vvar_fault",
+						     "enable"))
+		return err("no probe on _install_special_mapping(), and no vvar:vvar_fault event: there is no way to tell vvar from other pages on this kernel");
+	return 0;
+}
+
+static int mark(const char *fmt, ...) __printf(1, 2);
+
+static int mark(const char *fmt, ...)
+{
+	char line[600] = MARK;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + strlen(line), sizeof(line) - strlen(line), fmt, ap);
+	va_end(ap);
+	return tracefs_printf(instance, "%s", line);
+}
+
+static int enable(unsigned int first, unsigned int last, bool on)
+{
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		const struct event *e = &events[i];
+		int ret;
+
+		if (!tracefs_event_file_exists(instance, e->system, e->name,
+					       "enable")) {
+			if (e->optional)
+				continue;
+			return err("no event %s:%s on this kernel: CONFIG_FTRACE and CONFIG_ENABLE_DEFAULT_TRACERS (or any tracer) are needed",
+				   e->system, e->name);
+		}
+		ret = on ? tracefs_event_enable(instance, e->system, e->name) :
+			   tracefs_event_disable(instance, e->system, e->name);
+		if (ret)
+			return err("%s %s:%s: %s", on ? "enable" : "disable",
+				   e->system, e->name, strerror(errno));
+	}
+	return 0;
+}
+
+static int open_instance(const char *clock, unsigned int buffer)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), INSTANCE ".%d", getpid());
+	instance = tracefs_instance_create(name);
+	if (!instance)
+		return err("%s/instances/%s: %s", tracing, name,
+			   strerror(errno));
+	/* trace_marker's sleeping threads would be in the way */
+	if (tracefs_instance_file_write(instance, "trace_clock", clock) < 0) {
+		char *known = tracefs_instance_file_read(instance,
+							 "trace_clock", NULL);
+
+		if (known)
+			known[strcspn(known, "\n")] = 0;
+		err("--clock %s: not one of this kernel's: %s", clock,
+		    known ?: "?");
+		free(known);
+		return -1;
+	}
+	if (tracefs_instance_set_buffer_size(instance, buffer, -1))
+		return err("--buffer %u: %s", buffer, strerror(errno));
+	if (tracefs_print_init(instance))
+		return err("%s: no trace_marker: %s", name, strerror(errno));
+	return 0;
+}
+
+/* ---- what tracing costs ---- */
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	/* Not libc's: this process has given up its vDSO */
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC_RAW, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* A probe is turned from a breakpoint into a jump a moment after it was set */
+static void wait_for_jump(void)
+{
+	char line[256];
+	bool done = false;
+	int tries;
+	FILE *f;
+
+	for (tries = 0; tries < 20 && !done; tries++) {
+		usleep(50000);
+		f = fopen("/sys/kernel/debug/kprobes/list", "re");
+		while (f && fgets(line, sizeof(line), f))
+			done |= strstr(line, "handle_mm_fault") &&
+				strstr(line, "[OPTIMIZED]");
+		if (f)
+			fclose(f);
+	}
+}
+
+enum kind { ZERO, RETRIED, VVAR };
+
+/* Median of @kind's first touches in ticks, or -errno */
+static s64 median(const struct room *r, enum kind kind)
+{
+	u64 val[NR_CALIB];
+	unsigned int i;
+	int ret, shm = -1;
+	char *p;
+
+	/* A mapping without ->map_pages, as vvar has on an unpatched kernel */
+	if (kind == RETRIED) {
+		shm = shmget(IPC_PRIVATE, r->page, IPC_CREAT | 0600);
+		if (shm < 0)
+			return -errno;
+	}
+	for (i = 0; i < NR_CALIB; i++) {
+		if (kind == RETRIED) {
+			p = shmat(shm, r->at, SHM_RDONLY);
+			if (p != r->at) {
+				ret = -errno;
+				shmctl(shm, IPC_RMID, NULL);
+				return ret;
+			}
+			val[i] = touch(p);
+			shmdt(p);
+			continue;
+		}
+		if (kind == VVAR) {
+			ret = touch_map_vdso(r);
+			if (ret)
+				return ret;
+			val[i] = touch(r->at);
+			touch_unmap_vdso(r);
+			continue;
+		}
+		p = touch_map_zero(r);
+		if (!p)
+			return -errno;
+		val[i] = touch(p);
+		if (munmap(p, r->page))
+			return -errno;
+	}
+	if (kind == RETRIED)
+		shmctl(shm, IPC_RMID, NULL);
+	qsort(val, NR_CALIB, sizeof(*val), cmp_u64);
+	return percentile(val, NR_CALIB, 50);
+}
+
+/*
+ * What user space pays for a first touch of the zero page untraced; the reader
+ * finds in the trace what the same touch shows there, and the difference is
+ * what to take off any fault. A fault that is tried again meets the return
+ * probe twice: for those, the same with a page of System V shared memory. A
+ * vvar fault of a patched kernel has an event more.
+ */
+static int calibrate(bool ticks)
+{
+	const unsigned int vvar = 8;	/* in events[] */
+	s64 zero, retried, with = 0, without = 0;
+	u64 tsc, ns;
+	struct room r;
+	double scale;
+	int ret;
+
+	ret = touch_room(&r);
+	if (ret)
+		return ret;
+	tsc = touch_tsc();
+	ns = now_ns();
+
+	zero = median(&r, ZERO);
+	retried = median(&r, RETRIED);
+	if (zero < 0 || retried < 0)
+		return zero < 0 ? zero : retried;
+	/* Untraced came first: a probe that is off costs a little for a while */
+	mark("calibrate pid=%d addr=%lx kind=0", getpid(), (unsigned long)r.at);
+	if (enable(0, 1, true))
+		return -EIO;
+	wait_for_jump();
+	if (median(&r, ZERO) < 0)
+		return -EIO;
+	mark("calibrate pid=%d addr=%lx kind=1", getpid(), (unsigned long)r.at);
+	if (median(&r, RETRIED) < 0)
+		return -EIO;
+	mark("calibrate pid=%d addr=0 kind=0", getpid());
+	if (tracefs_event_file_exists(instance, "vvar", "vvar_fault",
+				      "enable")) {
+		without = median(&r, VVAR);
+		if (enable(vvar, vvar, true))
+			return -EIO;
+		with = median(&r, VVAR);
+		if (enable(vvar, vvar, false))
+			return -EIO;
+	}
+	if (with < 0 || without < 0)
+		return with < 0 ? with : without;
+
+	ns = now_ns() - ns;
+	tsc = touch_tsc() - tsc;
+	scale = ticks ? 1 : (double)ns / tsc;
+	mark("calibrated zero=%lld retried=%lld event=%lld",
+	     (long long)(zero * scale), (long long)(retried * scale),
+	     (long long)((with - without) * scale));
+	return 0;
+}
+
+static void run_calibrate(bool ticks)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int ret = calibrate(ticks);
+
+		_exit(ret ? -ret : 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		err("warning: what tracing costs could not be measured (wait status %#x): no \"net\" figures",
+		    status);
+}
+
+/* ---- marks: what was there before ---- */
+
+static void mark_maps(void)
+{
+	DIR *proc = opendir("/proc");
+	char line[512], path[64], name[32];
+	unsigned long start, end;
+	struct dirent *d;
+	FILE *f;
+
+	while (proc && (d = readdir(proc))) {
+		if (d->d_name[0] < '1' || d->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.20s/maps", d->d_name);
+		/* Processes come and go: one that is gone needs no mark */
+		f = fopen(path, "re");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %31s",
+				   &start, &end, name) == 3 &&
+			    (!strncmp(name, "[vvar", 5) ||
+			     !strcmp(name, "[vdso]")))
+				mark("map pid=%s start=%lx end=%lx name=%s",
+				     d->d_name, start, end, name);
+		}
+		if (f)
+			fclose(f);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+static void read_line(const char *file, const char *key, char *buf, size_t size)
+{
+	FILE *f = fopen(file, "re");
+	char line[256];
+
+	snprintf(buf, size, "unknown");
+	while (f && fgets(line, sizeof(line), f)) {
+		char *s = line;
+
+		line[strcspn(line, "\n")] = 0;
+		if (key) {
+			if (strncmp(line, key, strlen(key)))
+				continue;
+			s = strchr(line, ':');
+			s = s ? s + 1 + strspn(s + 1, " \t") : line;
+		}
+		snprintf(buf, size, "%s", s);
+		break;
+	}
+	if (f)
+		fclose(f);
+}
+
+static void mark_env(char **argv)
+{
+	char buf[256], command[256] = "vvar-latency record --";
+	struct utsname u;
+	size_t at;
+
+	uname(&u);
+	mark("env kernel=%s %s", u.release, u.version);
+	mark("env cpus=%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		  NULL, buf, sizeof(buf));
+	mark("env clocksource=%s", buf);
+	read_line("/proc/cpuinfo", "model name", buf, sizeof(buf));
+	mark("env cpu_model=%s", buf);
+	for (; *argv; argv++) {
+		at = strlen(command);
+		snprintf(command + at, sizeof(command) - at, " %s", *argv);
+	}
+	mark("env command=%s", command);
+}
+
+/* Returns that the probe had no room for: they look like faults with no end */
+static void mark_missed(void)
+{
+	char path[256], line[256], name[64];
+	unsigned long long hits, missed;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/kprobe_profile", tracing);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %llu %llu", name, &hits, &missed) == 3 &&
+		    !strcmp(name, PROBE_DONE) && missed)
+			mark("missed=%llu", missed);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* ---- running ---- */
+
+static int run_command(char **argv)
+{
+	int status, told = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err("fork: %s", strerror(errno));
+	if (!pid) {
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
+		execvp(argv[0], argv);
+		err("%s: %s", argv[0], strerror(errno));
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	while (waitpid(pid, &status, 0) != pid) {
+		/* A second signal is for a command that ignores the first */
+		if (signalled) {
+			kill(pid, told++ ? SIGKILL : signalled);
+			if (told == 1)
+				alarm(5);
+		}
+	}
+	alarm(0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+				   128 + WTERMSIG(status);
+}
+
+static int extract(const char *file)
+{
+	const char *name = tracefs_instance_get_name(instance);
+	char said[4096];
+	int fd[2], status;
+	size_t at = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC))
+		return err("pipe: %s", strerror(errno));
+	pid = fork();
+	if (!pid) {
+		/* A ^C is for the command, not for what saves its trace */
+		setsid();
+		dup2(fd[1], 1);
+		dup2(fd[1], 2);
+		execlp("trace-cmd", "trace-cmd", "extract", "-B", name, "-o",
+		       file, NULL);
+		perror("trace-cmd");
+		_exit(127);
+	}
+	close(fd[1]);
+	while (pid > 0 && (n = read(fd[0], said + at, sizeof(said) - 1 - at))) {
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n > 0)
+			at = at + n < sizeof(said) / 2 ? at + n : 0;
+	}
+	said[at] = 0;
+	close(fd[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) != pid)
+		;
+	if (pid < 0 || status)
+		return err("trace-cmd extract -o %s failed: %s", file, said);
+	return 0;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	enum { OPT_BUFFER = 256, OPT_CLOCK, OPT_ENV };
+	static const struct option options[] = {
+		{ "buffer",	required_argument,	NULL, OPT_BUFFER },
+		{ "clock",	required_argument,	NULL, OPT_CLOCK },
+		{ "env",	required_argument,	NULL, OPT_ENV },
+		{ "output",	required_argument,	NULL, 'o' },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ }
+	};
+	const unsigned int last = sizeof(events) / sizeof(*events) - 1;
+	struct sigaction sa = { .sa_handler = on_signal };
+	const char *file = "trace.dat", *clock = "local", *unit = "ns";
+	const char *env[32];
+	unsigned long buffer = 16384;
+	unsigned int nr_env = 0, i;
+	bool icount = false;
+	char *rest;
+	int opt, ret, fd;
+
+	while ((opt = getopt_long(argc, argv, "+ho:", options, NULL)) != -1) {
+		switch (opt) {
+		case 'o':
+			file = optarg;
+			break;
+		case OPT_BUFFER:
+			buffer = strtoul(optarg, &rest, 10);
+			if (*optarg < '0' || *optarg > '9' || *rest ||
+			    !buffer || buffer > 1 << 22) {
+				err("--buffer %s: not a number of KiB from 1 to %d",
+				    optarg, 1 << 22);
+				return 2;
+			}
+			break;
+		case OPT_CLOCK:
+			clock = optarg;
+			break;
+		case OPT_ENV:
+			if (!strchr(optarg, '=') || *optarg == '=' ||
+			    nr_env == 32 || strlen(optarg) > 500) {
+				err("--env %s: not of the form name=value",
+				    optarg);
+				return 2;
+			}
+			icount |= !strcmp(optarg, "accelerator=tcg-icount");
+			env[nr_env++] = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	argv += optind;
+	if (!*argv) {
+		err("record: no COMMAND; see --help");
+		return 2;
+	}
+	if (!strcmp(clock, "x86-tsc")) {
+		unit = icount ? "instructions" : "cycles";
+	} else if (!strcmp(clock, "counter") || !strcmp(clock, "uptime") ||
+		   !strcmp(clock, "perf")) {
+		err("--clock %s: too coarse, or no time at all; local, global, mono, mono_raw, boot and x86-tsc will do",
+		    clock);
+		return 2;
+	}
+	if (system("command -v trace-cmd >/dev/null 2>&1")) {
+		err("no trace-cmd, which writes the file: install trace-cmd");
+		return 125;
+	}
+
+	tracing = need_tracefs();
+	if (!tracing)
+		return 125;
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		err("%s: %s", file, strerror(errno));
+		return 125;
+	}
+	close(fd);
+
+	owner = getpid();
+	atexit(teardown);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sigaction(SIGALRM, &sa, NULL);
+
+	if (set_probes() || open_instance(clock, buffer))
+		return 125;
+	mark("unit=%s", unit);
+	mark_env(argv);
+	for (i = 0; i < nr_env; i++)
+		mark("env %s", env[i]);
+
+	if (!signalled)
+		run_calibrate(!strcmp(clock, "x86-tsc"));
+	mark_maps();
+	if (signalled)
+		return 128 + signalled;
+	if (enable(0, last, true))
+		return 125;
+	ret = run_command(argv);
+
+	if (enable(0, last, false))
+		return 125;
+	mark_missed();
+	tracefs_trace_off(instance);
+	if (ret < 0 || extract(file))
+		return 125;
+	fprintf(stderr, "vvar-latency: %s written%s\n", file,
+		signalled ? ", of what happened before the signal" : "");
+	return signalled ? 128 + signalled : ret;
+}

@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What vvar-latency prints: histogram, tables, JSON, SVG */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vvar-latency.h"
+
+#define NR_BUCKETS	64
+
+const char * const by_names[NR_BY] = {
+	[BY_PAGE] = "page", [BY_PATH] = "path", [BY_COMM] = "comm",
+	[BY_CPU] = "cpu",
+};
+
+struct group {
+	char		key[64];
+	struct {
+		u64 *val;		/* sorted */
+		s64	*net;		/* sorted */
+		size_t	n;
+	} t[2];
+};
+
+struct groups {
+	struct group	*g;
+	size_t		n;
+};
+
+static s64 net(const struct trace *t, const struct fault *f)
+{
+	return (s64)f->lat -
+	       (f->retries ? t->cost_retried : t->cost_fault) -
+	       (f->event ? t->cost_event : 0);
+}
+
+static int cmp_s64(const void *a, const void *b)
+{
+	s64 x = *(const s64 *)a, y = *(const s64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int cmp_group(const void *a, const void *b)
+{
+	return strcmp(((const struct group *)a)->key,
+		      ((const struct group *)b)->key);
+}
+
+static void key_of(const struct fault *f, enum by by, char *key, size_t size)
+{
+	switch (by) {
+	case BY_PAGE:
+		if (f->area)
+			snprintf(key, size, "%s+%llu", f->area, f->pgoff);
+		else
+			snprintf(key, size, "other");
+		break;
+	case BY_PATH:
+		snprintf(key, size, "%s%s", f->area ? "" : "other: ", f->path);
+		break;
+	case BY_COMM:
+		snprintf(key, size, "%s", f->comm);
+		break;
+	default:
+		snprintf(key, size, "CPU %d", f->cpu);
+		break;
+	}
+}
+
+static struct groups make_groups(const struct trace *t, unsigned int n,
+				 enum by by)
+{
+	struct group *g = NULL;
+	struct groups gs = { };
+	unsigned int which;
+	char key[64];
+	size_t i, j;
+
+	for (which = 0; which < n; which++) {
+		for (i = 0; i < t[which].nr; i++) {
+			const struct fault *f = &t[which].faults[i];
+
+			/* With --all the others have a row, by page and path */
+			if (!f->area && by != BY_PAGE && by != BY_PATH)
+				continue;
+			key_of(f, by, key, sizeof(key));
+			if (!g || strcmp(g->key, key)) {
+				for (j = 0; j < gs.n; j++)
+					if (!strcmp(gs.g[j].key, key))
+						break;
+				if (j == gs.n) {
+					gs.g = must(realloc(gs.g, ++gs.n *
+							    sizeof(*gs.g)));
+					memset(&gs.g[j], 0, sizeof(*gs.g));
+					memcpy(gs.g[j].key, key, sizeof(key));
+				}
+				g = &gs.g[j];
+			}
+			j = g->t[which].n++;
+			/* Doubles at powers of two */
+			if (!(j & (j + 1)) || !j) {
+				size_t room = 2 * (j + 1);
+
+				g->t[which].val =
+					must(realloc(g->t[which].val,
+						     room * sizeof(u64)));
+				g->t[which].net =
+					must(realloc(g->t[which].net,
+						     room * sizeof(s64)));
+			}
+			g->t[which].val[j] = f->lat;
+			g->t[which].net[j] = net(&t[which], f);
+		}
+	}
+	for (i = 0; i < gs.n; i++) {
+		for (which = 0; which < n; which++) {
+			size_t count = gs.g[i].t[which].n;
+
+			if (!count)
+				continue;
+			qsort(gs.g[i].t[which].val, count, sizeof(u64),
+			      cmp_u64);
+			qsort(gs.g[i].t[which].net, count, sizeof(s64),
+			      cmp_s64);
+		}
+	}
+	if (gs.n)
+		qsort(gs.g, gs.n, sizeof(*gs.g), cmp_group);
+	return gs;
+}
+
+static void free_groups(struct groups *gs)
+{
+	size_t i;
+
+	for (i = 0; i < gs->n; i++) {
+		free(gs->g[i].t[0].val);
+		free(gs->g[i].t[1].val);
+		free(gs->g[i].t[0].net);
+		free(gs->g[i].t[1].net);
+	}
+	free(gs->g);
+}
+
+static s64 median_net(const struct group *g, unsigned int which)
+{
+	size_t n = g->t[which].n;
+
+	return g->t[which].net[(n + 1) / 2 - 1];
+}
+
+/* File name without directory and .dat */
+static const char *short_label(const struct trace *t)
+{
+	static char buf[2][24];
+	static unsigned int turn;
+	const char *s = strrchr(t->label, '/');
+	char *b = buf[turn++ % 2];
+	size_t len;
+
+	s = s ? s + 1 : t->label;
+	len = strlen(s);
+	if (len > 4 && !strcmp(s + len - 4, ".dat"))
+		len -= 4;
+	snprintf(b, sizeof(buf[0]), "%.*s", (int)len, s);
+	return b;
+}
+
+static void print_table(const struct trace *t, unsigned int n, enum by by)
+{
+	struct groups gs = make_groups(t, n, by);
+	int width = 8;
+	unsigned int which;
+	size_t i;
+
+	for (i = 0; i < gs.n; i++)
+		if ((int)strlen(gs.g[i].key) > width)
+			width = strlen(gs.g[i].key);
+
+	if (n == 2) {
+		printf("\n%-*s", width, "");
+		for (which = 0; which < n; which++)
+			printf("  | %-*s", t[which].calibrated ? 56 : 46,
+			       short_label(&t[which]));
+	}
+	printf("\nby %-*s", width - 3, by_names[by]);
+	for (which = 0; which < n; which++)
+		printf("  |%7s%10s%10s%10s%10s%s", "count", "p50", "p90",
+		       "p99", "max", t[which].calibrated ? "   p50 net" : "");
+	if (n == 2)
+		printf("  | p50 ratio");
+	putchar('\n');
+
+	for (i = 0; i < gs.n; i++) {
+		const struct group *g = &gs.g[i];
+
+		printf("%-*s", width, g->key);
+		for (which = 0; which < n; which++) {
+			const u64 *v = g->t[which].val;
+			size_t c = g->t[which].n;
+
+			if (!c) {
+				printf("  |%7d%10s%10s%10s%10s%*s", 0, "-",
+				       "-", "-", "-",
+				       t[which].calibrated ? 10 : 0,
+				       t[which].calibrated ? "-" : "");
+				continue;
+			}
+			printf("  |%7zu%10llu%10llu%10llu%10llu",
+			       c, percentile(v, c, 50), percentile(v, c, 90),
+			       percentile(v, c, 99), v[c - 1]);
+			if (t[which].calibrated)
+				printf("%10lld", median_net(g, which));
+		}
+		if (n == 2 && g->t[0].n && g->t[1].n) {
+			bool nets = t[0].calibrated && t[1].calibrated &&
+				    median_net(g, 0) > 0;
+
+			printf("  | %.2f%s", nets ?
+			       (double)median_net(g, 1) / median_net(g, 0) :
+			       (double)percentile(g->t[1].val, g->t[1].n, 50) /
+			       percentile(g->t[0].val, g->t[0].n, 50),
+			       nets ? " net" : "");
+		}
+		putchar('\n');
+	}
+	free_groups(&gs);
+}
+
+static unsigned int bucket(u64 lat)
+{
+	return lat ? 63 - __builtin_clzll(lat) : 0;
+}
+
+/* Counts by power of two. The range of buckets in use, or false. */
+static bool histogram(const struct trace *t, unsigned int n,
+		      size_t count[2][NR_BUCKETS], unsigned int *lo,
+		      unsigned int *hi, size_t *most)
+{
+	unsigned int which;
+	size_t i;
+
+	memset(count, 0, 2 * sizeof(count[0]));
+	*lo = NR_BUCKETS;
+	*hi = 0;
+	*most = 0;
+	for (which = 0; which < n; which++) {
+		for (i = 0; i < t[which].nr; i++) {
+			unsigned int b = bucket(t[which].faults[i].lat);
+
+			if (!t[which].faults[i].area)
+				continue;
+			if (++count[which][b] > *most)
+				*most = count[which][b];
+			if (b < *lo)
+				*lo = b;
+			if (b > *hi)
+				*hi = b;
+		}
+	}
+	return *most;
+}
+
+static void print_histogram(const struct trace *t, unsigned int n)
+{
+	size_t count[2][NR_BUCKETS], most;
+	unsigned int lo, hi, b, which;
+	const int width = n == 2 ? 24 : 50;
+
+	if (!histogram(t, n, count, &lo, &hi, &most))
+		return;
+	printf("\n%23s", t[0].unit);
+	for (which = 0; which < n; which++)
+		printf("  %-*s", width + 9, short_label(&t[which]));
+	putchar('\n');
+	for (b = lo; b <= hi; b++) {
+		printf("%10llu .. %-9llu", b ? (u64)1 << b : 0,
+		       b == 63 ? ULLONG_MAX : ((u64)1 << (b + 1)) - 1);
+		for (which = 0; which < n; which++) {
+			int len = (count[which][b] * width + most - 1) / most;
+
+			printf("%8zu |%-*.*s|", count[which][b], width, len,
+			       "##################################################");
+		}
+		putchar('\n');
+	}
+}
+
+static size_t ours(const struct trace *t)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < t->nr; i++)
+		n += !!t->faults[i].area;
+	return n;
+}
+
+static void print_head(const struct trace *t)
+{
+	printf("%s: %zu vvar and vDSO faults among %llu user faults, in %s\n",
+	       t->label, ours(t), t->user_faults, t->unit);
+	printf("  from exceptions:page_fault_user to %s\n", t->probed ?
+	       "the return of handle_mm_fault()" :
+	       "vvar:vvar_fault, inside the handler: record with 'vvar-latency record' for the whole fault");
+	if (t->calibrated) {
+		printf("  tracing adds %lld to a fault, %lld if it is tried again",
+		       t->cost_fault, t->cost_retried);
+		if (t->patched)
+			printf(", %lld for vvar:vvar_fault",
+			       t->cost_event);
+		puts("; \"net\" is what user space sees untraced");
+	}
+	if (t->lost || t->lost_unknown)
+		printf("  LOST EVENTS: %s%llu of them; faults near a gap are left out: record with a larger --buffer\n",
+		       t->lost_unknown ? "at least " : "", t->lost);
+	else
+		puts("  no events lost");
+	if (t->missed)
+		printf("  MISSED: %llu returns, for want of kretprobe instances\n",
+		       t->missed);
+	if (t->unfinished)
+		printf("  %llu faults with no end (signal, exit, or the trace ended)\n",
+		       t->unfinished);
+	if (t->backwards)
+		printf("  %llu faults left out: the trace clock went backwards, record with --clock global\n",
+		       t->backwards);
+	if (t->replaced || t->populated)
+		printf("  %llu slots replaced, %llu mappings populated\n",
+		       t->replaced, t->populated);
+}
+
+static int cmp_lat(const void *a, const void *b)
+{
+	const struct fault *x = *(const struct fault * const *)a;
+	const struct fault *y = *(const struct fault * const *)b;
+
+	return (x->lat < y->lat) - (x->lat > y->lat);
+}
+
+static void print_top(const struct trace *t, unsigned int top)
+{
+	const struct fault **f = must(calloc(ours(t) + 1, sizeof(*f)));
+	size_t i, n = 0;
+
+	for (i = 0; i < t->nr; i++)
+		if (t->faults[i].notes)
+			f[n++] = &t->faults[i];
+	qsort(f, n, sizeof(*f), cmp_lat);
+	printf("\n%s: the %zu worst of %zu\n", t->label, n < top ? n : top,
+	       ours(t));
+	for (i = 0; i < n && i < top; i++) {
+		printf("  %llu %s: %s+%llu at 0x%llx, %s; %s %d on CPU %d at %llu.%09llu\n",
+		       f[i]->lat, t->unit, f[i]->area, f[i]->pgoff,
+		       f[i]->addr, f[i]->path, f[i]->comm, f[i]->pid,
+		       f[i]->cpu, f[i]->ts / 1000000000,
+		       f[i]->ts % 1000000000);
+		fputs(f[i]->notes, stdout);
+	}
+	free(f);
+}
+
+int report_text(struct trace *t, unsigned int n, enum by by, unsigned int top)
+{
+	static const enum by all[] = { BY_PAGE, BY_PATH, BY_COMM };
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		print_head(&t[i]);
+	print_histogram(t, n);
+	if (by != NR_BY)
+		print_table(t, n, by);
+	else
+		for (i = 0; i < sizeof(all) / sizeof(*all); i++)
+			print_table(t, n, all[i]);
+	for (i = 0; top && i < n; i++)
+		print_top(&t[i], top);
+	return 0;
+}
+
+/* ---- JSON, schema vdso-clock/1 ---- */
+
+static json_t *metric(const char *name, const char *unit, bool exact,
+		      const u64 *val, size_t n)
+{
+	json_t *samples = json_array();
+	double sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		json_array_append_new(samples, json_integer(val[i]));
+		sum += val[i];
+	}
+	return json_pack("{s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o}",
+			 "name", name, "unit", unit, "exact", exact,
+			 "better", "lower", "n", (json_int_t)n,
+			 "min", (json_int_t)val[0],
+			 "p50", (json_int_t)percentile(val, n, 50),
+			 "p90", (json_int_t)percentile(val, n, 90),
+			 "p99", (json_int_t)percentile(val, n, 99),
+			 "max", (json_int_t)val[n - 1], "mean", sum / n,
+			 "samples", samples);
+}
+
+/* "[vvar]+0", "map_pages, vma lock" -> "vvar.0", "map_pages.vma_lock" */
+static void metric_name(char *out, size_t size, const char *by,
+			const char *key)
+{
+	size_t at = snprintf(out, size, "trace.%s.", by);
+
+	for (; *key && at + 1 < size; key++) {
+		if (*key == '+' || (*key == ',' && key[1] == ' '))
+			out[at++] = '.';
+		else if (*key == ' ' && key[-1] == ',')
+			continue;
+		else if (*key == ' ' || *key == ':')
+			out[at++] = '_';
+		else if (*key != '[' && *key != ']')
+			out[at++] = *key;
+	}
+	out[at] = 0;
+}
+
+int report_json(struct trace *t, enum by by)
+{
+	bool exact = !strcmp(t->unit, "instructions");
+	json_t *env = json_object(), *metrics = json_array(), *root;
+	u64 counts[3] = { t->lost, t->missed, t->unfinished };
+	static const char * const names[] = {
+		"trace.lost_events", "trace.missed_returns", "trace.unfinished"
+	};
+	unsigned int i, b;
+	char name[128];
+	size_t j;
+
+	for (i = 0; i < t->nr_env; i++) {
+		const char *v = t->env[i].value;
+
+		if (!strcmp(t->env[i].name, "cpus"))
+			json_object_set_new(env, "cpus",
+					    json_integer(atoi(v)));
+		else
+			json_object_set_new(env, t->env[i].name,
+					    json_string(v) ?: json_null());
+	}
+	for (b = 0; b < NR_BY; b++) {
+		struct groups gs;
+
+		if (by != NR_BY ? b != by : b == BY_CPU)
+			continue;
+		gs = make_groups(t, 1, b);
+		for (j = 0; j < gs.n; j++) {
+			u64 *val = gs.g[j].t[0].val;
+			json_t *m;
+
+			metric_name(name, sizeof(name), by_names[b],
+				    gs.g[j].key);
+			m = metric(name, t->unit, exact, val, gs.g[j].t[0].n);
+			if (!m)
+				break;
+			if (t->calibrated)
+				json_object_set_new(m, "p50_net",
+						    json_integer(median_net(&gs.g[j], 0)));
+			json_array_append_new(metrics, m);
+		}
+		if (j < gs.n) {
+			free_groups(&gs);
+			return err("%s: '%s' does not make a metric: is it UTF-8?",
+				   t->label, name);
+		}
+		free_groups(&gs);
+	}
+	for (i = 0; i < 3; i++)
+		json_array_append_new(metrics,
+				      metric(names[i], "count", true,
+					     &counts[i], 1));
+	root = json_pack("{s:s, s:o, s:o}", "schema", "vdso-clock/1",
+			 "environment", env, "metrics", metrics);
+	if (!root || json_dumpf(root, stdout, JSON_INDENT(1)))
+		return err("writing JSON: %s", strerror(errno));
+	putchar('\n');
+	json_decref(root);
+	return 0;
+}
+
+/* ---- SVG ---- */
+
+int report_svg(struct trace *t, unsigned int n, const char *file)
+{
+	static const char * const color[] = { "#b04a3a", "#2f6f9f" };
+	size_t count[2][NR_BUCKETS], most;
+	unsigned int lo, hi, b, which;
+	const int step = 56, height = 300, top = 60, left = 60;
+	int width, bad;
+	FILE *f;
+
+	if (!histogram(t, n, count, &lo, &hi, &most))
+		return err("%s: nothing to draw", t->label);
+	f = fopen(file, "we");
+	if (!f)
+		return err("%s: %s", file, strerror(errno));
+	width = left + (hi - lo + 1) * step + 20;
+	if (width < 480)
+		width = 480;
+	fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+		width, top + height + 50);
+	fprintf(f, "<text x=\"%d\" y=\"18\" font-size=\"14\">vvar and vDSO faults by latency (%s)</text>\n",
+		left, t->unit);
+	for (which = 0; which < n; which++) {
+		const char *s = short_label(&t[which]);
+
+		fprintf(f, "<rect x=\"%d\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"37\">",
+			left + (int)which * 200, color[which],
+			left + 14 + (int)which * 200);
+		for (; *s; s++)
+			if (strchr("<>&\"", *s))
+				fprintf(f, "&#%d;", *s);
+			else
+				fputc(*s, f);
+		fprintf(f, ": %zu</text>\n", ours(&t[which]));
+	}
+	for (b = lo; b <= hi; b++) {
+		for (which = 0; which < n; which++) {
+			int w = (step - 12) / n;
+			int h = (double)count[which][b] * height / most;
+			int x = left + (b - lo) * step + which * w;
+
+			if (!count[which][b])
+				continue;
+			fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/><text x=\"%d\" y=\"%d\" font-size=\"9\">%zu</text>\n",
+				x, top + height - h, w - 1, h ?: 1,
+				color[which], x, top + height - h - 3,
+				count[which][b]);
+		}
+		fprintf(f, "<text x=\"%d\" y=\"%d\">%llu</text>\n",
+			left + (int)(b - lo) * step, top + height + 16,
+			b ? (u64)1 << b : 0);
+	}
+	fprintf(f, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n</svg>\n",
+		left - 6, top + height, width - 10, top + height, left,
+		top + height + 36, t->unit);
+	bad = ferror(f);
+	if (fclose(f) || bad)
+		return err("%s: %s", file, strerror(errno));
+	return 0;
+}
+
+/* ---- the outside check ---- */
+
+/*
+ * What perf bench vdso-clock fault measured untraced in the same boot, beside
+ * our figures less what tracing adds. Both are prices that user space pays, so
+ * they should agree.
+ */
+int report_outside(struct trace *t, const char *file)
+{
+	static const struct {
+		const char *metric, *key;
+	} pairs[] = {
+		{ "fault.vvar", "[vvar]+0" },
+		{ "fault.text", "[vdso]+0" },
+	};
+	json_t *root, *metrics, *m;
+	unsigned int i, seen = 0;
+	json_error_t error;
+	struct groups gs;
+	size_t j;
+
+	if (!t->calibrated)
+		return err("%s: was not recorded by 'vvar-latency record', so what tracing adds is not known",
+			   t->label);
+	root = json_load_file(file, 0, &error);
+	if (!root)
+		return err("%s: line %d: %s", file, error.line, error.text);
+	metrics = json_object_get(root, "metrics");
+	if (!json_is_array(metrics)) {
+		json_decref(root);
+		return err("%s: no \"metrics\": not what perf bench vdso-clock -f json writes",
+			   file);
+	}
+
+	gs = make_groups(t, 1, BY_PAGE);
+	printf("\nOutside check, p50 in %s%12s%12s%10s\n", t->unit,
+	       "perf bench", "trace, net", "ratio");
+	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		double outside = 0;
+
+		json_array_foreach(metrics, j, m) {
+			const char *s = json_string_value(json_object_get(m, "name"));
+
+			if (s && !strcmp(s, pairs[i].metric))
+				outside = json_number_value(json_object_get(m, "p50"));
+		}
+		for (j = 0; j < gs.n; j++)
+			if (!strcmp(gs.g[j].key, pairs[i].key))
+				break;
+		if (!outside || j == gs.n)
+			continue;
+		seen++;
+		printf("  %-12s %-10s %16.0f%12lld%10.2f\n",
+		       pairs[i].metric, pairs[i].key, outside,
+		       median_net(&gs.g[j], 0),
+		       median_net(&gs.g[j], 0) / outside);
+	}
+	free_groups(&gs);
+	json_decref(root);
+	return seen ? 0 : err("%s: no fault.vvar or fault.text in it that %s has too",
+			      file, t->label);
+}

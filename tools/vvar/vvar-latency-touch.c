@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * First touches of vvar, vDSO text and the zero page on fresh mappings, without
+ * exec. 64-bit x86 only: elsewhere they fail with ENOSYS.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vvar-latency.h"
+
+#define ARCH_MAP_VDSO_64	0x2003
+
+u64 touch_tsc(void)
+{
+#ifdef __x86_64__
+	u32 lo, hi;
+
+	asm volatile("lfence; rdtsc; lfence" : "=a" (lo), "=d" (hi) ::
+		     "memory");
+	return (u64)hi << 32 | lo;
+#else
+	return 0;
+#endif
+}
+
+/* Ticks of one load */
+u64 touch(const char *p)
+{
+	u64 begin = touch_tsc();
+
+	*(volatile const char *)p;
+	return touch_tsc() - begin;
+}
+
+int cmp_u64(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Nearest rank */
+u64 percentile(const u64 *sorted, size_t n, unsigned int percent)
+{
+	size_t rank = (n * percent + 99) / 100;
+
+	return sorted[rank ? rank - 1 : 0];
+}
+
+/* Where this process has, say, [vvar]. 1 if it has it. */
+int touch_find(const char *name, unsigned long *start, unsigned long *end)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512];
+	int found = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, name) &&
+		    sscanf(line, "%lx-%lx", start, end) == 2)
+			found = 1;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * Gives up this process's vvar and vDSO, which is the end of clock_gettime() in
+ * libc, and finds room for fresh ones next to a page that is present: they find
+ * a page table there, so that a first touch is measured and not the making of
+ * one. 0 or -errno; -ENOENT if there is no vvar.
+ */
+int touch_room(struct room *r)
+{
+	static const char * const names[] = {
+		"[vvar]", "[vvar_vclock]", "[vdso]"
+	};
+	unsigned long start, end, vvar = 0, size = 0;
+	const size_t align = 2UL << 20;
+	unsigned int i;
+	char *p;
+
+#ifndef __x86_64__
+	return -ENOSYS;
+#endif
+	r->page = sysconf(_SC_PAGESIZE);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!touch_find(names[i], &start, &end)) {
+			if (i == 1)
+				continue;
+			return -ENOENT;
+		}
+		if (munmap((void *)start, end - start))
+			return -errno;
+		size += end - start;
+		if (i < 2)
+			vvar = size;
+	}
+	r->vvar = vvar;
+	r->size = size;
+
+	p = mmap(NULL, 2 * align, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	p = (char *)(((uintptr_t)p + align - 1) & -align);
+	madvise(p, align, MADV_NOHUGEPAGE);
+	p += align / 2;
+	*p = 1;
+	r->at = p + r->page;
+	return munmap(r->at, size + r->page) ? -errno : 0;
+}
+
+/* 0 or -errno */
+int touch_map_vdso(const struct room *r)
+{
+#ifdef __x86_64__
+	if (syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, r->at) >= 0)
+		return 0;
+	return -errno;
+#else
+	return -ENOSYS;
+#endif
+}
+
+int touch_unmap_vdso(const struct room *r)
+{
+	return munmap(r->at, r->size) ? -errno : 0;
+}
+
+/* A page whose first touch finds the zero page; NULL with errno */
+char *touch_map_zero(const struct room *r)
+{
+	char *p = mmap(r->at, r->page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_FIXED_NOREPLACE, -1, 0);
+
+	return p == r->at ? p : NULL;
+}

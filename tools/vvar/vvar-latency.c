@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vvar-latency: how long first touches of vvar and vDSO take, from a trace */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "vvar-latency.h"
+
+static const char usage[] =
+"usage: vvar-latency TRACE.DAT [TRACE2.DAT] [--by page|path|comm|cpu] [--all]\n"
+"                    [--top N] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
+"       vvar-latency record [OPTIONS] -- COMMAND [ARG...]\n"
+"       vvar-latency hist [SYSTEM/EVENT]\n"
+"       vvar-latency locks [--check]\n"
+"\n"
+"How long each first touch of vvar and vDSO took, from exception entry to the end\n"
+"of handle_mm_fault(), on patched and unpatched kernels. Two traces are printed\n"
+"side by side.\n"
+"\n"
+"  --by KEY      only the table by that key (default: page, path and comm)\n"
+"  --all         a row for all other user faults, too\n"
+"  --top N       the N worst, with what ran before them and what they waited for\n"
+"  --json        vdso-clock/1, for vvar-compare (one trace)\n"
+"  --svg FILE    draw the histogram\n"
+"  --outside F   set beside what 'perf bench vdso-clock fault -f json' measured\n"
+"                untraced in the same boot\n"
+"\n"
+"record runs COMMAND with the events set up, all of them in a buffer of its own,\n"
+"and takes them down again whatever happens. See 'vvar-latency record --help'.\n"
+"hist prints a histogram that the kernel keeps (default synthetic/vvar_latency).\n"
+"locks prints what one first touch of vvar acquires (needs lockdep); with --check\n"
+"it fails if that is more than RCU and the VMA's read lock.\n";
+
+int err(const char *fmt, ...)
+{
+	va_list ap;
+
+	/* In order with what was printed */
+	fflush(stdout);
+	fputs("vvar-latency: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return -1;
+}
+
+void *must(void *p)
+{
+	if (!p) {
+		err("out of memory");
+		exit(1);
+	}
+	return p;
+}
+
+const char *need_tracefs(void)
+{
+	const char *dir;
+	char path[256];
+
+	tracefs_set_loglevel(TEP_LOG_NONE);
+	dir = tracefs_tracing_dir();
+	if (!dir) {
+		if (geteuid())
+			err("no tracefs that this user can see: run as root");
+		else
+			err("no tracefs: 'mount -t tracefs tracefs /sys/kernel/tracing' (the kernel needs CONFIG_FTRACE)");
+		return NULL;
+	}
+	snprintf(path, sizeof(path), "%s/events", dir);
+	if (access(path, R_OK | X_OK)) {
+		err("%s: %s%s", path, strerror(errno),
+		    geteuid() ? ": run as root" :
+		    ": is tracefs mounted there, and is CONFIG_FTRACE set?");
+		return NULL;
+	}
+	return dir;
+}
+
+static unsigned int number(const char *s, const char *option)
+{
+	char *rest;
+	unsigned long n = strtoul(s, &rest, 10);
+
+	if (*s < '0' || *s > '9' || *rest || !n || n > 1000000) {
+		err("%s %s: not a number from 1 to 1000000", option, s);
+		exit(2);
+	}
+	return n;
+}
+
+static int cmd_report(int argc, char **argv)
+{
+	enum { OPT_BY = 256, OPT_ALL, OPT_TOP, OPT_JSON, OPT_SVG, OPT_OUT };
+	static const struct option options[] = {
+		{ "by",		required_argument,	NULL, OPT_BY },
+		{ "all",	no_argument,		NULL, OPT_ALL },
+		{ "top",	required_argument,	NULL, OPT_TOP },
+		{ "json",	no_argument,		NULL, OPT_JSON },
+		{ "svg",	required_argument,	NULL, OPT_SVG },
+		{ "outside",	required_argument,	NULL, OPT_OUT },
+		{ "help",	no_argument,		NULL, 'h' },
+		{ }
+	};
+	const char *svg = NULL, *outside = NULL;
+	struct trace t[2] = { };
+	bool json = false, all = false;
+	unsigned int top = 0, n, i;
+	enum by by = NR_BY;
+	int opt, ret = 0;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case OPT_BY:
+			for (by = 0; by < NR_BY; by++)
+				if (!strcmp(by_names[by], optarg))
+					break;
+			if (by == NR_BY) {
+				err("--by %s: not one of page, path, comm, cpu",
+				    optarg);
+				return 2;
+			}
+			break;
+		case OPT_ALL:
+			all = true;
+			break;
+		case OPT_TOP:
+			top = number(optarg, "--top");
+			break;
+		case OPT_JSON:
+			json = true;
+			break;
+		case OPT_SVG:
+			svg = optarg;
+			break;
+		case OPT_OUT:
+			outside = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	n = argc - optind;
+	if (n < 1 || n > 2 || (n == 2 && (json || outside))) {
+		err("%u traces: %s", n, n == 2 ?
+		    "--json and --outside are for one" :
+		    "one or two are needed; see --help");
+		return 2;
+	}
+
+	for (i = 0; i < n && !ret; i++)
+		ret = trace_read(&t[i], argv[optind + i], top, all);
+	if (!ret && n == 2 && strcmp(t[0].unit, t[1].unit))
+		ret = err("%s is in %s, %s in %s: record both with the same --clock",
+			  t[0].label, t[0].unit, t[1].label, t[1].unit);
+	if (!ret)
+		ret = json ? report_json(&t[0], by) :
+			     report_text(t, n, by, top);
+	if (!ret && svg)
+		ret = report_svg(t, n, svg);
+	if (!ret && outside)
+		ret = report_outside(&t[0], outside);
+	if (!ret && fflush(stdout))
+		ret = err("writing: %s", strerror(errno));
+	for (i = 0; i < n; i++)
+		trace_free(&t[i]);
+	return ret ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "record"))
+		return cmd_record(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "hist"))
+		return cmd_hist(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "locks"))
+		return cmd_locks(argc - 1, argv + 1);
+	return cmd_report(argc, argv);
+}

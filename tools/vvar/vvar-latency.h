@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef VVAR_LATENCY_H
+#define VVAR_LATENCY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+
+typedef unsigned long long u64;
+typedef long long s64;
+typedef uint32_t u32;
+
+/* Names that record and the reader share */
+#define PROBE_SYSTEM	"vvar_latency"
+#define PROBE_DONE	"fault_done"
+#define PROBE_MAP	"map"
+#define MARK		"vvar-latency: "
+
+#define VM_FAULT_RETRY		0x0400
+#define FAULT_FLAG_VMA_LOCK	0x1000
+
+/* One fault, from exception entry to the return of handle_mm_fault() */
+struct fault {
+	u64	ts;
+	u64	lat;
+	u64	addr;
+	u64	pgoff;
+	const char	*area;		/* NULL: not vvar or vDSO */
+	const char	*path;
+	const char	*comm;
+	int		pid;
+	int		cpu;
+	unsigned int	retries;
+	bool		event;		/* vvar:vvar_fault fired in it */
+	char		*notes;		/* of the worst ones: what happened */
+};
+
+struct env {
+	char		*name;
+	char		*value;
+};
+
+/* What one trace.dat says */
+struct trace {
+	const char	*label;
+	char		unit[24];
+	bool		patched;	/* it knows vvar:vvar_fault */
+	bool		probed;		/* it knows the end of a fault */
+	size_t		page_size;
+	struct fault	*faults;	/* vvar and vDSO first, in time order */
+	size_t		nr, room;
+	struct env	*env;
+	unsigned int	nr_env;
+	/* what did not become a fault above */
+	u64	events;
+	u64	user_faults;
+	u64	unfinished;
+	u64	backwards;
+	u64	lost;
+	bool		lost_unknown;	/* lost, but nobody knows how many */
+	u64	missed;		/* returns the kretprobe had no room for */
+	u64	replaced, populated;
+	/* what tracing costs: see vvar-latency-record.c */
+	bool		calibrated;
+	s64		cost_fault, cost_retried, cost_event;
+};
+
+int trace_read(struct trace *t, const char *file, unsigned int top, bool all);
+void trace_free(struct trace *t);
+
+enum by { BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
+
+extern const char * const by_names[NR_BY];
+
+/* t[0..n), n being 1 or 2; @by may be NR_BY for page, path and comm */
+int report_text(struct trace *t, unsigned int n, enum by by, unsigned int top);
+int report_json(struct trace *t, enum by by);
+int report_svg(struct trace *t, unsigned int n, const char *file);
+int report_outside(struct trace *t, const char *file);
+
+int cmd_record(int argc, char **argv);
+int cmd_hist(int argc, char **argv);
+int cmd_locks(int argc, char **argv);
+
+/* Reports on stderr. Always -1, or with a status as the exit status. */
+__printf(1, 2) int err(const char *fmt, ...);
+/* Ends the program when there is no memory */
+void *must(void *p);
+/* Is tracefs there, and may we? The directory, or NULL after a message. */
+const char *need_tracefs(void);
+
+/* ---- first touches, vvar-latency-touch.c ---- */
+
+struct room {
+	char		*at;		/* the fresh mapping: areas, then text */
+	size_t		vvar;		/* size of the areas */
+	size_t		size;		/* and of text as well */
+	size_t		page;
+};
+
+u64 touch_tsc(void);
+u64 touch(const char *p);
+int touch_find(const char *name, unsigned long *start, unsigned long *end);
+int touch_room(struct room *r);
+int touch_map_vdso(const struct room *r);
+int touch_unmap_vdso(const struct room *r);
+char *touch_map_zero(const struct room *r);
+u64 percentile(const u64 *sorted, size_t n, unsigned int percent);
+int cmp_u64(const void *a, const void *b);
+
+#endif

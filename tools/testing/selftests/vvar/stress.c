@@ -1089,8 +1089,10 @@ static void peek_and_poke(pid_t pid)
 	long word;
 	int status;
 
-	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL)) {
-		wrong("PTRACE_ATTACH: %s", strerror(errno));
+	/* No SIGSTOP, which would outlive us in a child that we leave behind */
+	if (ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_EXITKILL) ||
+	    ptrace(PTRACE_INTERRUPT, pid, NULL, NULL)) {
+		wrong("PTRACE_SEIZE: %s", strerror(errno));
 		return;
 	}
 	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
@@ -1303,9 +1305,52 @@ static bool reap_any(void)
 	return true;
 }
 
+static void print_file(pid_t pid, const char *name)
+{
+	char line[128];
+	int fd = open_proc(pid, name, O_RDONLY), lines = 0;
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+	while (f && fgets(line, sizeof(line), f) && lines++ < 30)
+		ksft_print_msg("  %s", line);
+	if (f)
+		fclose(f);
+}
+
+/* They should have ended. Orphans of jobs that were killed are ours too. */
+static void kill_children(void)
+{
+	struct dirent *d;
+	DIR *proc = opendir("/proc");
+	char line[256];
+	int fd, parent;
+	ssize_t n;
+	pid_t pid;
+
+	while (proc && (d = readdir(proc))) {
+		pid = atoi(d->d_name);
+		fd = pid > 0 ? open_proc(pid, "stat", O_RDONLY) : -1;
+		if (fd < 0)
+			continue;
+		n = read(fd, line, sizeof(line) - 1);
+		close(fd);
+		line[n > 0 ? n : 0] = 0;
+		if (sscanf(line, "%*d (%*[^)]) %*c %d", &parent) != 1 ||
+		    parent != getpid())
+			continue;
+		wrong("process %d does not stop: %.60s", pid, line);
+		print_file(pid, "syscall");
+		print_file(pid, "stack");
+		kill(pid, SIGKILL);
+	}
+	if (proc)
+		closedir(proc);
+	sleep_ms(200);
+}
+
 static void stop_all(void)
 {
-	unsigned int i, ms;
+	unsigned int ms;
 
 	__atomic_store_n(&sh->stop, 1, __ATOMIC_RELAXED);
 	for (ms = 0; ms < 60000; ms += 10) {
@@ -1315,14 +1360,9 @@ static void stop_all(void)
 			return;
 		sleep_ms(10);
 	}
-	wrong("a process does not stop");
-	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
-		if (jobs[i].pid > 0) {
-			wrong("job %s (pid %d) does not stop", jobs[i].name,
-			      jobs[i].pid);
-			kill(jobs[i].pid, SIGKILL);
-		}
-	}
+	kill_children();
+	while (reap_any())
+		;
 }
 
 /* Reports of the kernel since @fd was opened at the end of its log */

@@ -58,6 +58,24 @@ kernel-stock: deps
 kernel-vvar: deps
 	@scripts/kernel vvar
 
+# perf with what perf bench needs; tools/perf/MANIFEST says what it is made of
+PERF_OFF = NO_LIBELF NO_LIBPERL NO_LIBPYTHON NO_JEVENTS NO_SLANG NO_GTK2 \
+	NO_LIBTRACEEVENT NO_LIBBPF NO_BPF_SKEL NO_AUXTRACE NO_DEMANGLE \
+	NO_LIBCAP NO_LIBCRYPTO NO_LIBZSTD NO_LZMA NO_LIBNUMA NO_LIBUNWIND \
+	NO_BACKTRACE NO_CAPSTONE NO_LIBPFM4 NO_LIBDEBUGINFOD NO_LIBBABELTRACE \
+	NO_SDT NO_JVMTI NO_AIO NO_SHELLCHECK NO_PERF_READ_VDSO32 \
+	NO_PERF_READ_VDSOX32 NO_ZLIB
+
+.PHONY: perf
+perf: deps
+	@scripts/prepare vvar
+	@echo "Building perf; output in $(OUT)/perf.log"
+	@mkdir -p $(OUT)/perf-build
+	@$(MAKE) -j$(JOBS) -C $(OUT)/vvar/tools/perf O=$(OUT)/perf-build \
+		$(PERF_OFF:%=%=1) BUILD_BPF_SKEL=0 >$(OUT)/perf.log 2>&1 || \
+		{ tail -n 20 $(OUT)/perf.log; exit 1; }
+	@cp $(OUT)/perf-build/perf $(OUT)/perf
+
 # --- programs --------------------------------------------------------------
 
 CFLAGS_HOST = -O2 -Wall -Wextra -Wno-unused-parameter

@@ -11,6 +11,7 @@
  *
  * See Documentation/mm/vvar_fault.rst.
  */
+#include <kunit/visibility.h>
 #include <linux/file.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
@@ -39,8 +40,8 @@ static bool locked __ro_after_init;
 module_param(locked, bool, 0444);
 MODULE_PARM_DESC(locked, "publish under the PTE lock, for comparison");
 
-static bool populate __ro_after_init = true;
-module_param(populate, bool, 0444);
+VISIBLE_IF_KUNIT bool vvar_populate_on = true;
+module_param_named(populate, vvar_populate_on, bool, 0444);
 MODULE_PARM_DESC(populate, "publish vvar and vDSO when they are mapped");
 
 /* Serializes whoever sets a slot, registers or unregisters */
@@ -481,7 +482,7 @@ struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 	vma = vvar_install(mm, addr, area->nr_slots << PAGE_SHIFT,
 			   VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP |
 			   VM_PFNMAP, area, &vvar_vm_ops, area->files);
-	if (!IS_ERR(vma) && populate)
+	if (!IS_ERR(vma) && vvar_populate_on)
 		vvar_populate(vma, vvar_timens_page(vma));
 	return vma;
 }
@@ -661,7 +662,7 @@ struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
 			   VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE |
 			   VM_MAYEXEC, (void *)text, &vdso_text_vm_ops,
 			   text->files);
-	if (!IS_ERR(vma) && populate)
+	if (!IS_ERR(vma) && vvar_populate_on)
 		vdso_text_populate(vma);
 	return vma;
 }

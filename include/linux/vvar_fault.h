@@ -97,6 +97,10 @@ static inline struct file *vma_user_file(const struct vm_area_struct *vma)
 	return file;
 }
 
+#if IS_ENABLED(CONFIG_KUNIT)
+extern bool vvar_populate_on;
+#endif
+
 /* mm/vvar_file.c, for mm/vvar_fault.c */
 struct vvar_files *vvar_files_create(const char *name);
 void vvar_files_free(struct vvar_files *files);

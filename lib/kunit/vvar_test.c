@@ -8,6 +8,7 @@
 #include <kunit/resource.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -138,8 +139,10 @@ static void free_page_action(void *page)
 }
 
 /* An area with a page of its own in every slot of @in_use */
-static struct test_area *make_area(struct kunit *test, unsigned int nr_slots,
-				   unsigned long in_use)
+static struct test_area *make_area_timens(struct kunit *test,
+					  unsigned int nr_slots,
+					  unsigned long in_use,
+					  int timens_slot)
 {
 	struct test_area *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	unsigned int i;
@@ -147,7 +150,7 @@ static struct test_area *make_area(struct kunit *test, unsigned int nr_slots,
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->area.name = "[vvar_test]";
 	t->area.nr_slots = nr_slots;
-	t->area.timens_slot = -1;
+	t->area.timens_slot = timens_slot;
 	KUNIT_ASSERT_EQ(test, vvar_area_register(&t->area), 0);
 
 	for (i = 0; i < nr_slots; i++) {
@@ -159,8 +162,30 @@ static struct test_area *make_area(struct kunit *test, unsigned int nr_slots,
 			KUNIT_ASSERT_EQ(test, 0, vvar_area_set_slot(&t->area, i,
 					page_to_pfn(t->page[i]), PAGE_READONLY));
 	}
+	/* Last registered, first run: before the pages are freed */
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+			unregister_action, &t->area));
 	attach_mm(test);
 	return t;
+}
+
+static struct test_area *make_area(struct kunit *test, unsigned int nr_slots,
+				   unsigned long in_use)
+{
+	return make_area_timens(test, nr_slots, in_use, -1);
+}
+
+/* Faults are to be seen, so nothing is published in front of them */
+static int no_populate(struct kunit *test)
+{
+	test->priv = (void *)(long)vvar_populate_on;
+	vvar_populate_on = false;
+	return 0;
+}
+
+static void restore_populate(struct kunit *test)
+{
+	vvar_populate_on = test->priv;
 }
 
 /* --- areas ------------------------------------------------------------------ */
@@ -234,6 +259,8 @@ static struct kunit_case vvar_area_cases[] = {
 
 static struct kunit_suite vvar_area_suite = {
 	.name = "vvar_area",
+	.init = no_populate,
+	.exit = restore_populate,
 	.test_cases = vvar_area_cases,
 };
 
@@ -406,21 +433,6 @@ static void vvar_fault_split_is_refused(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, readable(TEST_ADDR + PAGE_SIZE));
 }
 
-static void vvar_fault_zap_takes_every_slot(struct kunit *test)
-{
-	struct test_area *t = make_area(test, 3, 0x7);
-	unsigned int i;
-
-	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	touch(test, TEST_ADDR + PAGE_SIZE);
-	vvar_area_zap(current->mm, &t->area);
-	for (i = 1; i <= 3; i++) {
-		pte_t pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * i);
-
-		EXPECT_PTE(test, pte, pte_none(pte));
-	}
-}
-
 static struct kunit_case vvar_fault_cases[] = {
 	KUNIT_CASE(vvar_fault_first_touch_takes_no_retry),
 	KUNIT_CASE(vvar_fault_pte_is_special_readonly_user_nx),
@@ -432,13 +444,280 @@ static struct kunit_case vvar_fault_cases[] = {
 	KUNIT_CASE(vvar_fault_alone_maps_one_slot),
 	KUNIT_CASE(vvar_fault_write_is_refused),
 	KUNIT_CASE(vvar_fault_split_is_refused),
-	KUNIT_CASE(vvar_fault_zap_takes_every_slot),
 	{}
 };
 
 static struct kunit_suite vvar_fault_suite = {
 	.name = "vvar_fault",
+	.init = no_populate,
+	.exit = restore_populate,
 	.test_cases = vvar_fault_cases,
+};
+
+/* --- replace, populate, files ------------------------------------------------ */
+
+static void vvar_file_registering_twice_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, 0);
+
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&t->area), -EEXIST);
+}
+
+static void vvar_file_unregistering_a_mapped_area_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, 0);
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), -EBUSY);
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(TEST_ADDR + PAGE_SIZE, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), 0);
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), -EINVAL);
+	/* For the cleanup */
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&t->area), 0);
+}
+
+static void vvar_file_slots_of_an_unregistered_area_are_refused(struct kunit *test)
+{
+	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+
+	KUNIT_EXPECT_EQ(test, vvar_area_set_slot(&area, 0, TIME_PFN,
+						 PAGE_READONLY), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
+}
+
+static void vvar_file_is_no_users_file(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, 0);
+	struct vm_area_struct *vma;
+
+	vma = map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, vma->vm_file);
+	KUNIT_EXPECT_PTR_EQ(test, vma_user_file(vma), NULL);
+	KUNIT_EXPECT_FALSE(test, vma->vm_flags & VM_MAYWRITE);
+}
+
+static void vvar_file_replace_takes_the_page_away(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 3, 0x3);
+	pte_t pte;
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	touch(test, TEST_ADDR + PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 1,
+			page_to_pfn(t->page[2]), PAGE_READONLY));
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
+
+	touch(test, TEST_ADDR + PAGE_SIZE * 2);
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[2]));
+}
+
+static void vvar_file_replace_takes_a_stale_tombstone_away(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	pte_t pte;
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	touch(test, TEST_ADDR + PAGE_SIZE * 2);
+	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 1,
+			page_to_pfn(t->page[1]), PAGE_READONLY));
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
+	EXPECT_PTE(test, pte, pte_none(pte));
+}
+
+/* Each CPU's shard: the test's mm is only in one of them */
+static void vvar_file_replace_reaches_every_shard(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, BIT(0));
+	int cpu, other = cpumask_last(cpu_online_mask);
+	pte_t pte;
+
+	for_each_online_cpu(cpu) {
+		unsigned long addr = TEST_ADDR + PAGE_SIZE * (cpu + 1);
+
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		map_area(test, &t->area, addr);
+		touch(test, addr);
+		pte = get_pte(current->mm, addr);
+		EXPECT_PTE(test, pte, pte_present(pte));
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	if (!other)
+		kunit_info(test, "one CPU: one shard");
+
+	KUNIT_EXPECT_EQ(test, 0, vvar_area_clear_slot(&t->area, 0));
+	for_each_online_cpu(cpu) {
+		pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * (cpu + 1));
+		EXPECT_PTE(test, pte, pte_none(pte));
+	}
+}
+
+static struct kunit_case vvar_file_cases[] = {
+	KUNIT_CASE(vvar_file_registering_twice_is_refused),
+	KUNIT_CASE(vvar_file_unregistering_a_mapped_area_is_refused),
+	KUNIT_CASE(vvar_file_slots_of_an_unregistered_area_are_refused),
+	KUNIT_CASE(vvar_file_is_no_users_file),
+	KUNIT_CASE(vvar_file_replace_takes_the_page_away),
+	KUNIT_CASE(vvar_file_replace_takes_a_stale_tombstone_away),
+	KUNIT_CASE(vvar_file_replace_reaches_every_shard),
+	{}
+};
+
+static struct kunit_suite vvar_file_suite = {
+	.name = "vvar_file",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_file_cases,
+};
+
+static int do_populate(struct kunit *test)
+{
+	test->priv = (void *)(long)vvar_populate_on;
+	vvar_populate_on = true;
+	return 0;
+}
+
+static void vvar_populate_publishes_every_slot(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 4, BIT(0) | BIT(2));
+	unsigned long addr = TEST_ADDR + 3 * PMD_SIZE - 2 * PAGE_SIZE;
+	unsigned int i;
+
+	/* Across two page tables, neither of which is there */
+	map_area(test, &t->area, addr);
+	for (i = 0; i < 4; i++) {
+		pte_t pte = get_pte(current->mm, addr + i * PAGE_SIZE);
+		bool in_use = i == 0 || i == 2;
+
+		EXPECT_PTE(test, pte, pte_pfn(pte) == (in_use ?
+			   page_to_pfn(t->page[i]) : TOMBSTONE_PFN));
+		EXPECT_PTE(test, pte, !pte_write(pte) && pte_special(pte));
+	}
+}
+
+static void vvar_populate_publishes_text(struct kunit *test)
+{
+	unsigned long addr, i;
+
+	attach_mm(test);
+	KUNIT_ASSERT_EQ(test, 0, map_vdso_once(&vdso_image_64,
+					       TEST_ADDR + PAGE_SIZE));
+	addr = (unsigned long)current->mm->context.vdso;
+	for (i = 0; i < vdso_image_64.size; i += PAGE_SIZE) {
+		pte_t pte = get_pte(current->mm, addr + i);
+
+		EXPECT_PTE(test, pte, pte_present(pte) && pte_exec(pte));
+	}
+}
+
+static struct kunit_case vvar_populate_cases[] = {
+	KUNIT_CASE(vvar_populate_publishes_every_slot),
+	KUNIT_CASE(vvar_populate_publishes_text),
+	{}
+};
+
+static struct kunit_suite vvar_populate_suite = {
+	.name = "vvar_populate",
+	.init = do_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_populate_cases,
+};
+
+/* --- races ------------------------------------------------------------------ */
+
+#define RACE_ROUNDS	200
+
+/* Faults in the test's mm while the test replaces what they publish */
+struct racer {
+	struct mm_struct *mm;
+	atomic_long_t faults, bad;
+};
+
+static int racer_fn(void *data)
+{
+	struct racer *r = data;
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+
+	kthread_use_mm(r->mm);
+	while (!kthread_should_stop()) {
+		char c;
+
+		if (get_user(c, (char __user *)addr))
+			atomic_long_inc(&r->bad);
+		atomic_long_inc(&r->faults);
+		cond_resched();
+	}
+	kthread_unuse_mm(r->mm);
+	return 0;
+}
+
+static void vvar_race_replace_leaves_no_stale_pte(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	struct task_struct *task[2];
+	struct racer r = { .mm = current->mm };
+	unsigned long addr = TEST_ADDR + PAGE_SIZE, stale = 0;
+	unsigned int i, n;
+
+	map_area(test, &t->area, addr);
+	for (n = 0; n < ARRAY_SIZE(task); n++) {
+		task[n] = kthread_run(racer_fn, &r, "vvar_race/%u", n);
+		if (IS_ERR(task[n]))
+			break;
+	}
+
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		struct page *old = t->page[i & 1], *new = t->page[~i & 1];
+		pte_t pte;
+
+		vvar_area_set_slot(&t->area, 0, page_to_pfn(new), PAGE_READONLY);
+		pte = get_pte(current->mm, addr);
+		if (pte_present(pte) && pte_pfn(pte) == page_to_pfn(old))
+			stale++;
+	}
+	while (n--)
+		kthread_stop(task[n]);
+
+	KUNIT_EXPECT_EQ(test, stale, 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r.bad), 0);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&r.faults), RACE_ROUNDS);
+}
+
+static void vvar_race_unmap_and_map_again(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0) | BIT(1));
+	struct racer r = { .mm = current->mm };
+	struct task_struct *task;
+	unsigned int i;
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	task = kthread_run(racer_fn, &r, "vvar_race");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	for (i = 0; atomic_long_read(&r.faults) < RACE_ROUNDS; i++) {
+		vm_munmap(TEST_ADDR + PAGE_SIZE, 2 * PAGE_SIZE);
+		map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+		readable(TEST_ADDR + PAGE_SIZE * 2);
+		cond_resched();
+	}
+	kthread_stop(task);
+	KUNIT_EXPECT_GT(test, i, 0);
+	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
+}
+
+static struct kunit_case vvar_race_cases[] = {
+	KUNIT_CASE_SLOW(vvar_race_replace_leaves_no_stale_pte),
+	KUNIT_CASE_SLOW(vvar_race_unmap_and_map_again),
+	{}
+};
+
+static struct kunit_suite vvar_race_suite = {
+	.name = "vvar_race",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_race_cases,
 };
 
 /* --- the vDSO --------------------------------------------------------------- */
@@ -567,6 +846,8 @@ static struct kunit_case vvar_vdso_cases[] = {
 
 static struct kunit_suite vvar_vdso_suite = {
 	.name = "vvar_vdso",
+	.init = no_populate,
+	.exit = restore_populate,
 	.test_cases = vvar_vdso_cases,
 };
 
@@ -621,8 +902,7 @@ static int timens_task_fn(void *data)
 static void timens_start(struct kunit *test, struct timens_task *task,
 			 bool touch_it)
 {
-	task->t = make_area(test, 4, BIT(0) | BIT(1));
-	task->t->area.timens_slot = 3;
+	task->t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
 	task->page = task->t->page[3];
 	task->touch_it = touch_it;
 	init_completion(&task->in_ns);
@@ -680,21 +960,42 @@ static void vvar_timens_join_takes_the_old_view_away(struct kunit *test)
 
 	timens_start(test, &task, true);
 	timens_stop(&task);
-	/* Its namespace is gone, as after setns(): what a join does next */
-	vvar_area_zap(current->mm, &task.t->area);
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
+	/* Its namespace is gone, as after setns() */
+	vvar_area_join_timens(current->mm, &task.t->area, NULL);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(task.t->page[0]));
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
+}
+
+static void vvar_timens_join_publishes_the_new_view(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	touch(test, TEST_ADDR + PAGE_SIZE);
+	vvar_area_join_timens(current->mm, &t->area, t->page[3]);
+	expect_timens_view(test, t);
+}
+
+static void vvar_timens_replace_of_time_data_reaches_namespaces(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+	pte_t pte;
+
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	vvar_area_join_timens(current->mm, &t->area, t->page[3]);
+	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 0,
+			page_to_pfn(t->page[2]), PAGE_READONLY));
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_none(pte));
 }
 
 static void vvar_timens_initial_view_has_tombstone(struct kunit *test)
 {
-	struct test_area *t = make_area(test, 4, BIT(0) | BIT(1));
+	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
 	pte_t pte;
 
-	t->area.timens_slot = 3;
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE * 4));
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
@@ -706,17 +1007,22 @@ static struct kunit_case vvar_timens_cases[] = {
 	KUNIT_CASE(vvar_timens_task_sees_namespace_page_and_time_data),
 	KUNIT_CASE(vvar_timens_kthread_sees_namespace_of_the_mm),
 	KUNIT_CASE(vvar_timens_join_takes_the_old_view_away),
+	KUNIT_CASE(vvar_timens_join_publishes_the_new_view),
+	KUNIT_CASE(vvar_timens_replace_of_time_data_reaches_namespaces),
 	{}
 };
 
 static struct kunit_suite vvar_timens_suite = {
 	.name = "vvar_timens",
+	.init = no_populate,
+	.exit = restore_populate,
 	.test_cases = vvar_timens_cases,
 };
 kunit_test_suite(vvar_timens_suite);
 #endif /* CONFIG_TIME_NS */
 
-kunit_test_suites(&vvar_area_suite, &vvar_fault_suite, &vvar_vdso_suite);
+kunit_test_suites(&vvar_area_suite, &vvar_fault_suite, &vvar_file_suite,
+		  &vvar_populate_suite, &vvar_race_suite, &vvar_vdso_suite);
 
 MODULE_DESCRIPTION("KUnit tests of vvar areas");
 MODULE_LICENSE("GPL");

@@ -2,7 +2,9 @@
 /*
  * The pages of x86's [vvar], and who supplies them.
  */
+#include <linux/clocksource.h>
 #include <linux/init.h>
+#include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vvar_fault.h>
@@ -10,6 +12,7 @@
 #include <vdso/datapage.h>
 
 #include <asm/clocksource.h>
+#include <asm/hpet.h>
 #include <asm/pvclock.h>
 #include <asm/vdso.h>
 #include <asm/vvar.h>
@@ -24,6 +27,9 @@ enum {
 	VVAR_PVCLOCK,
 	VVAR_HVCLOCK,
 	VVAR_TIMENS,
+#ifdef CONFIG_X86_VDSO_HPET
+	VVAR_HPET,
+#endif
 	VVAR_NR
 };
 
@@ -34,28 +40,57 @@ struct vvar_area vvar_area = {
 	.timens_slot = VVAR_TIMENS,
 };
 
+#ifdef CONFIG_PARAVIRT_CLOCK
 static unsigned long pvclock_pfn(void)
 {
 	struct pvclock_vsyscall_time_info *pvti = pvclock_get_pvti_cpu0_va();
 
-	return pvti ? PHYS_PFN(__pa(pvti)) : 0;
+	return pvti && vclock_was_used(VDSO_CLOCKMODE_PVCLOCK) ?
+	       PHYS_PFN(__pa(pvti)) : 0;
 }
+#endif
+
+#ifdef CONFIG_HYPERV_TIMER
+static unsigned long hvclock_pfn(void)
+{
+	return vclock_was_used(VDSO_CLOCKMODE_HVCLOCK) ? hv_get_tsc_pfn() : 0;
+}
+#endif
+
+#ifdef CONFIG_X86_VDSO_HPET
+static bool vdso_hpet_wanted __ro_after_init;
+static bool vdso_hpet_in_use;
+
+static unsigned long hpet_pfn(void)
+{
+	return READ_ONCE(vdso_hpet_in_use) ? PHYS_PFN(hpet_address) : 0;
+}
+#endif
 
 /*
- * A page is shown once its vclock has been in use, and from then on: readers
- * that raced with a switch away re-read the sequence count.
+ * Which page a slot shows now, if any. Pages of hypervisors stay once they have
+ * been in use: readers that raced with a switch away re-read the sequence
+ * count. Device registers go as soon as their clocksource does.
  */
 static const struct vclock_page {
 	unsigned int slot;
-	enum vdso_clock_mode mode;
-	unsigned long (*pfn)(void);	/* 0: not there (yet) */
-	bool decrypted;
+	unsigned long (*pfn)(void);	/* 0: none */
+	enum page_cache_mode type;
+	unsigned int flags;
 } vclock_pages[] = {
 #ifdef CONFIG_PARAVIRT_CLOCK
-	{ VVAR_PVCLOCK, VDSO_CLOCKMODE_PVCLOCK, pvclock_pfn, true },
+	{ VVAR_PVCLOCK, pvclock_pfn, _PAGE_CACHE_MODE_WB, VVAR_PAT_DECRYPTED },
 #endif
 #ifdef CONFIG_HYPERV_TIMER
-	{ VVAR_HVCLOCK, VDSO_CLOCKMODE_HVCLOCK, hv_get_tsc_pfn, false },
+	/*
+	 * tsc_pg is __bss_decrypted, so a guest with SME or SEV that maps it
+	 * encrypted, as vvar did without this flag, reads ciphertext.
+	 */
+	{ VVAR_HVCLOCK, hvclock_pfn, _PAGE_CACHE_MODE_WB, VVAR_PAT_DECRYPTED },
+#endif
+#ifdef CONFIG_X86_VDSO_HPET
+	/* hpet_set_mapping() has it UC-, by ioremap() */
+	{ VVAR_HPET, hpet_pfn, _PAGE_CACHE_MODE_UC_MINUS, 0 },
 #endif
 };
 
@@ -72,13 +107,12 @@ static void vvar_update_vclocks(struct work_struct *work)
 	for (i = 0; i < ARRAY_SIZE(vclock_pages); i++) {
 		const struct vclock_page *page = &vclock_pages[i];
 		unsigned long pfn = page->pfn();
-		pgprot_t prot = PAGE_READONLY;
 
-		if (!pfn || !vclock_was_used(page->mode))
-			continue;
-		if (page->decrypted)
-			prot = pgprot_decrypted(prot);
-		vvar_area_set_slot(&vvar_area, page->slot, pfn, prot);
+		if (pfn)
+			vvar_pat_set_slot(&vvar_area, page->slot, pfn,
+					  page->type, page->flags, NULL);
+		else
+			vvar_pat_clear_slot(&vvar_area, page->slot);
 	}
 }
 static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
@@ -92,10 +126,55 @@ static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
 void vclocks_set_used(unsigned int which)
 {
 	WRITE_ONCE(vclocks_used, READ_ONCE(vclocks_used) | (1 << which));
-	/* Before that, vvar_setup() has a look of its own */
+	/* The TSC has no page; before that, vvar_setup() looks for itself */
 	if (system_state > SYSTEM_SCHEDULING && which != VDSO_CLOCKMODE_TSC)
 		schedule_work(&vvar_vclock_work);
 }
+
+#ifdef CONFIG_X86_VDSO_HPET
+static int __init vdso_hpet_setup(char *s)
+{
+	return !kstrtobool(s, &vdso_hpet_wanted);
+}
+__setup("vdso_hpet=", vdso_hpet_setup);
+
+/**
+ * vdso_hpet_mode - how the vDSO reads the HPET
+ * @address: physical address of its block of registers
+ *
+ * Return: VDSO_CLOCKMODE_HPET, or VDSO_CLOCKMODE_NONE if vdso_hpet=1 was not
+ * given, or if the page would show more than one block of registers.
+ */
+enum vdso_clock_mode vdso_hpet_mode(unsigned long address)
+{
+	if (!vdso_hpet_wanted)
+		return VDSO_CLOCKMODE_NONE;
+	if (!IS_ALIGNED(address, PAGE_SIZE)) {
+		pr_warn("vvar: HPET at %#lx is not page-aligned, vdso_hpet=1 ignored\n",
+			address);
+		return VDSO_CLOCKMODE_NONE;
+	}
+	return VDSO_CLOCKMODE_HPET;
+}
+
+/* Like vclocks_set_used(), the hooks run under stop_machine() */
+int vdso_hpet_enable(struct clocksource *cs)
+{
+	if (cs->vdso_clock_mode == VDSO_CLOCKMODE_HPET) {
+		WRITE_ONCE(vdso_hpet_in_use, true);
+		vclocks_set_used(VDSO_CLOCKMODE_HPET);
+	}
+	return 0;
+}
+
+void vdso_hpet_disable(struct clocksource *cs)
+{
+	if (cs->vdso_clock_mode == VDSO_CLOCKMODE_HPET) {
+		WRITE_ONCE(vdso_hpet_in_use, false);
+		schedule_work(&vvar_vclock_work);
+	}
+}
+#endif /* CONFIG_X86_VDSO_HPET */
 
 /* One for each image, and an end mark */
 static struct vdso_image_text {

@@ -2,7 +2,9 @@
 #ifndef _ASM_X86_VVAR_FAULT_H
 #define _ASM_X86_VVAR_FAULT_H
 
+#include <linux/bits.h>
 #include <linux/pgtable.h>
+#include <vdso/clocksource.h>
 #include <asm/cpufeature.h>
 #include <asm/cmpxchg.h>
 #include <asm/coco.h>
@@ -50,6 +52,28 @@ struct vdso_image;
 struct vvar_area;
 
 extern struct vvar_area vvar_area;
+
+/* arch/x86/kernel/vvar_pat.c */
+#define VVAR_PAT_DECRYPTED	BIT(0)
+#define VVAR_PAT_SUBSTITUTE	BIT(1)
+
+int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
+		      unsigned long pfn, enum page_cache_mode want,
+		      unsigned int flags, enum page_cache_mode *got);
+int vvar_pat_clear_slot(struct vvar_area *area, unsigned int slot);
+
+/* arch/x86/entry/vdso/vvar.c */
+struct clocksource;
+
+#ifdef CONFIG_X86_VDSO_HPET
+enum vdso_clock_mode vdso_hpet_mode(unsigned long address);
+int vdso_hpet_enable(struct clocksource *cs);
+void vdso_hpet_disable(struct clocksource *cs);
+#else
+#define vdso_hpet_mode(address)	VDSO_CLOCKMODE_NONE
+#define vdso_hpet_enable	NULL
+#define vdso_hpet_disable	NULL
+#endif
 
 int vdso_image_register(const struct vdso_image *image);
 struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cache types of the pages in vvar areas.
+ *
+ * vmf_insert_pfn_prot() throws away the cache bits that its caller passes and
+ * asks the memtype code for each PTE (track_pfn_insert()). Here the question is
+ * asked once, when a slot is set: device memory is reserved with the wanted
+ * type and held until the slot shows something else, so that nobody can map it
+ * with another one meanwhile; RAM is not reserved but has the type that
+ * set_memory_*() gave it, write-back as a rule. The answer becomes part of the
+ * slot's word, and a fault takes neither memtype_lock nor resource_lock.
+ *
+ * Types and their aliasing: SDM vol. 3A, 12.12 (PAT) and
+ * Documentation/arch/x86/pat.rst.
+ */
+#include <linux/ioport.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pfn_t.h>
+#include <linux/pgtable.h>
+#include <linux/slab.h>
+#include <linux/vvar_fault.h>
+
+#include <asm/memtype.h>
+#include <asm/processor.h>
+#include <asm/vvar_fault.h>
+
+#include "../mm/pat/memtype.h"
+
+/* A reservation behind a slot */
+struct vvar_pat_hold {
+	struct list_head list;
+	struct vvar_area *area;
+	unsigned int slot;
+	resource_size_t start;
+};
+
+static LIST_HEAD(vvar_pat_holds);
+static DEFINE_MUTEX(vvar_pat_mutex);
+
+static struct vvar_pat_hold *vvar_pat_find(struct vvar_area *area,
+					   unsigned int slot)
+{
+	struct vvar_pat_hold *hold;
+
+	list_for_each_entry(hold, &vvar_pat_holds, list) {
+		if (hold->area == area && hold->slot == slot)
+			return hold;
+	}
+	return NULL;
+}
+
+static void vvar_pat_release(struct vvar_pat_hold *hold)
+{
+	if (!hold)
+		return;
+	list_del(&hold->list);
+	memtype_free_io(hold->start, hold->start + PAGE_SIZE);
+	kfree(hold);
+}
+
+/* What stock's fault path would ask, and get, for each PTE */
+static enum page_cache_mode vvar_pat_ram_type(unsigned long pfn)
+{
+	pgprot_t prot = PAGE_READONLY;
+
+	track_pfn_insert(NULL, &prot, __pfn_to_pfn_t(pfn, PFN_DEV));
+	return pgprot2cachemode(prot);
+}
+
+/**
+ * vvar_pat_set_slot - show a page in a slot, with a cache type
+ * @area: a registered area
+ * @slot: index of the slot
+ * @pfn: the page: RAM, or device memory, of which this reserves one page
+ * @want: the cache type
+ * @flags: VVAR_PAT_DECRYPTED for a page that is shared with a hypervisor;
+ *	VVAR_PAT_SUBSTITUTE if another type will do, as far as
+ *	is_new_memtype_allowed() lets it stand in for @want
+ * @got: filled with the type that the slot has now, may be NULL
+ *
+ * A type that is held already wins over @want (memtype_check_conflict()): the
+ * kernel's own ioremap() of the HPET for example makes it UC-. UC- and WC never
+ * become WB, WT neither WB nor WC. RAM is never WP or WT. Without PAT, types
+ * collapse as __cachemode2pte_tbl says.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EBUSY if the memtype rules forbid @want, said in the log; -EINVAL
+ * for a slot or page that does not exist; -ENOMEM. But for 0, the slot shows
+ * what it showed.
+ */
+int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
+		      unsigned long pfn, enum page_cache_mode want,
+		      unsigned int flags, enum page_cache_mode *got)
+{
+	resource_size_t start = PFN_PHYS(pfn);
+	struct vvar_pat_hold *old, *hold = NULL;
+	enum page_cache_mode type = want;
+	pgprot_t prot;
+	int ret = 0;
+
+	if (pfn >> (boot_cpu_data.x86_phys_bits - PAGE_SHIFT))
+		return -EINVAL;
+
+	guard(mutex)(&vvar_pat_mutex);
+
+	if (page_is_ram(pfn)) {
+		type = vvar_pat_ram_type(pfn);
+		if (!is_new_memtype_allowed(start, PAGE_SIZE, want, type))
+			ret = -EBUSY;
+	} else {
+		hold = kzalloc(sizeof(*hold), GFP_KERNEL);
+		if (!hold)
+			return -ENOMEM;
+		ret = memtype_reserve_io(start, start + PAGE_SIZE, &type);
+		if (ret) {
+			kfree(hold);
+			hold = NULL;
+		} else {
+			hold->area = area;
+			hold->slot = slot;
+			hold->start = start;
+			INIT_LIST_HEAD(&hold->list);
+		}
+	}
+	if (!ret && type != want && !(flags & VVAR_PAT_SUBSTITUTE))
+		ret = -EBUSY;
+	if (ret) {
+		pr_warn("vvar: %s [mem %pa-%pa]: want %s, %s%s\n", area->name,
+			&start, &(resource_size_t){ start + PAGE_SIZE - 1 },
+			cattr_name(want), type == want ? "refused" : "held ",
+			type == want ? "" : cattr_name(type));
+		vvar_pat_release(hold);
+		return ret == -EINVAL ? -EBUSY : ret;
+	}
+
+	prot = __pgprot((pgprot_val(PAGE_READONLY) & ~_PAGE_CACHE_MASK) |
+			cachemode2protval(type));
+	if (flags & VVAR_PAT_DECRYPTED)
+		prot = pgprot_decrypted(prot);
+
+	ret = vvar_area_set_slot(area, slot, pfn, prot);
+	if (ret) {
+		vvar_pat_release(hold);
+		return ret;
+	}
+
+	/* No process has the old page any more */
+	old = vvar_pat_find(area, slot);
+	vvar_pat_release(old);
+	if (hold)
+		list_add(&hold->list, &vvar_pat_holds);
+	if (got)
+		*got = type;
+	return 0;
+}
+
+/**
+ * vvar_pat_clear_slot - show the tombstone in a slot, and let its page go
+ * @area: a registered area
+ * @slot: index of the slot
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EINVAL if @slot is out of range.
+ */
+int vvar_pat_clear_slot(struct vvar_area *area, unsigned int slot)
+{
+	int ret;
+
+	guard(mutex)(&vvar_pat_mutex);
+	ret = vvar_area_clear_slot(area, slot);
+	if (!ret)
+		vvar_pat_release(vvar_pat_find(area, slot));
+	return ret;
+}

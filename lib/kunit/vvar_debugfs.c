@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Test hooks in debugfs vvar/:
+ *
+ *   replace	write a number: so many times, the hvclock slot of [vvar] is
+ *		replaced by a page of zeros and by the tombstone. Read: how often
+ *		so far. Not for Hyper-V guests.
+ *   slot	write "PFN TYPE": slot 0 of a test area shows that page with cache
+ *		type WB, WC, UC-, UC, WT or WP, or fails. Read: what was asked
+ *		and granted.
+ *   map	write an address: the test area is mapped there.
+ */
+#include <linux/debugfs.h>
+#include <linux/init.h>
+#include <linux/mm.h>
+#include <linux/security.h>
+#include <linux/uaccess.h>
+#include <linux/vvar_fault.h>
+
+#include <asm/vvar_fault.h>
+
+static const char * const type_name[] = {
+	[_PAGE_CACHE_MODE_WB] = "WB",
+	[_PAGE_CACHE_MODE_WC] = "WC",
+	[_PAGE_CACHE_MODE_UC_MINUS] = "UC-",
+	[_PAGE_CACHE_MODE_UC] = "UC",
+	[_PAGE_CACHE_MODE_WT] = "WT",
+	[_PAGE_CACHE_MODE_WP] = "WP",
+};
+
+static struct vvar_area test_area = {
+	.name = "[vvar_debug]",
+	.nr_slots = 1,
+	.timens_slot = -1,
+};
+
+#define HVCLOCK_SLOT	2
+
+static char slot_result[80] = "none\n";
+static unsigned long replaced;
+static DEFINE_MUTEX(debug_mutex);
+
+static ssize_t slot_write(struct file *file, const char __user *ubuf,
+			  size_t len, loff_t *pos)
+{
+	enum page_cache_mode got;
+	char buf[64], name[8];
+	unsigned long pfn;
+	int want, ret;
+
+	if (len >= sizeof(buf))
+		return -EINVAL;
+	if (copy_from_user(buf, ubuf, len))
+		return -EFAULT;
+	buf[len] = 0;
+	if (sscanf(buf, "%lx %7s", &pfn, name) != 2)
+		return -EINVAL;
+	want = match_string(type_name, ARRAY_SIZE(type_name), name);
+	if (want < 0)
+		return -EINVAL;
+
+	guard(mutex)(&debug_mutex);
+	ret = vvar_pat_set_slot(&test_area, 0, pfn, want, 0, &got);
+	if (ret)
+		vvar_pat_clear_slot(&test_area, 0);
+	snprintf(slot_result, sizeof(slot_result), "%lx want %s got %s (%d)\n",
+		 pfn, name, ret ? "-" : type_name[got], ret);
+	return ret ?: len;
+}
+
+static ssize_t slot_read(struct file *file, char __user *ubuf, size_t len,
+			 loff_t *pos)
+{
+	guard(mutex)(&debug_mutex);
+	return simple_read_from_buffer(ubuf, len, pos, slot_result,
+				       strlen(slot_result));
+}
+
+static const struct file_operations slot_fops = {
+	.read = slot_read,
+	.write = slot_write,
+};
+
+static int map_set(void *data, u64 addr)
+{
+	struct vm_area_struct *vma;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || addr < mmap_min_addr ||
+	    addr > TASK_SIZE - PAGE_SIZE)
+		return -EINVAL;
+	if (mmap_write_lock_killable(current->mm))
+		return -EINTR;
+	vma = vvar_area_map(current->mm, addr, &test_area);
+	mmap_write_unlock(current->mm);
+	return PTR_ERR_OR_ZERO(vma);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(map_fops, NULL, map_set, "%llu\n");
+
+static int replace_get(void *data, u64 *val)
+{
+	*val = READ_ONCE(replaced);
+	return 0;
+}
+
+/* A page of zeros is to a reader what the tombstone is, but for its pfn */
+static int replace_set(void *data, u64 times)
+{
+	static struct page *page;
+	u64 i;
+
+	guard(mutex)(&debug_mutex);
+	if (!page)
+		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!page)
+		return -ENOMEM;
+	for (i = 0; i < times && !signal_pending(current); i++) {
+		int ret = i & 1 ? vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT) :
+			  vvar_pat_set_slot(&vvar_area, HVCLOCK_SLOT,
+					    page_to_pfn(page), _PAGE_CACHE_MODE_WB, 0, NULL);
+
+		if (ret)
+			return ret;
+		WRITE_ONCE(replaced, replaced + 1);
+	}
+	return vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(replace_fops, replace_get, replace_set, "%llu\n");
+
+static int __init vvar_debugfs_init(void)
+{
+	struct dentry *dir = debugfs_create_dir("vvar", NULL);
+	int ret = vvar_area_register(&test_area);
+
+	if (ret)
+		return ret;
+	debugfs_create_file("slot", 0600, dir, NULL, &slot_fops);
+	debugfs_create_file_unsafe("map", 0200, dir, NULL, &map_fops);
+	debugfs_create_file_unsafe("replace", 0600, dir, NULL, &replace_fops);
+	return 0;
+}
+late_initcall(vvar_debugfs_init);

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Count the page faults of the first use of vvar and vDSO: after exec, fork,
+ * vfork, in a thread, in a time namespace, after mremap() and mlockall(), and
+ * in a fresh mapping. With vvar.populate=1 vvar takes none, otherwise at most
+ * one; vDSO text at most one.
+ *
+ * Each case is a process of its own, because it takes an exec to get areas
+ * that nobody has touched. Built for 64 bits, x32 and 32 bits.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../kselftest.h"
+#include "areas.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* The ABI that this program is built for, told by a system call's number */
+#define IS_32	(SYS_getpid == 20)
+#define IS_X32	(SYS_getpid >= 0x40000000)
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+
+static struct areas as;
+
+/* What a case found, shared with the processes it makes */
+static struct found {
+	int done;
+	long vvar, text;
+} *found;
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage))
+		_exit(1);
+	return usage.ru_minflt;
+}
+
+static void load(unsigned long addr)
+{
+	asm volatile("" : : "r" (*(char *)addr));
+}
+
+/*
+ * Count, with text first: it is what reads vvar. @call: through libc, which
+ * knows the vDSO only where exec has put it. A call with a clock that isn't
+ * there has warmed up all but vvar.
+ */
+static void count(bool call)
+{
+	unsigned long vvar = 0, text = 0, end = 0, addr;
+	struct timespec now = { 0 };
+	long before, after_text, after_vvar;
+	unsigned int i;
+
+	for (i = 0; i < as.nr; i++) {
+		if (as.area[i].text) {
+			text = as.area[i].start;
+			end = as.area[i].end;
+		} else if (!vvar) {
+			vvar = as.area[i].start;
+		}
+	}
+	memset(found, 0, sizeof(*found));	/* its page, too, is there */
+	faults();
+	before = faults();
+	for (addr = text; addr < end; addr += AREAS_PAGE)
+		load(addr);
+	after_text = faults();
+
+	if (call && !clock_gettime(9999, &now))
+		_exit(1);
+	after_vvar = faults();
+	load(vvar);
+	/* In a time namespace it is two pages */
+	if (call)
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	found->text = after_text - before;
+	found->vvar = faults() - after_vvar;
+	found->done = !call || now.tv_sec || now.tv_nsec;
+}
+
+/* As it was before the case: with every area in use, or untouched */
+static void use(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	areas_touch(&as);
+}
+
+static void join(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		_exit(1);
+}
+
+/* Each returns NULL, or why there is nothing to count */
+static const char *after_exec(void)
+{
+	count(true);
+	return NULL;
+}
+
+static void count_in_fork(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		count(true);
+		_exit(0);
+	}
+	join(pid);
+}
+
+static const char *after_fork(void)
+{
+	count_in_fork();
+	return NULL;
+}
+
+static const char *after_used_fork(void)
+{
+	use();
+	count_in_fork();
+	return NULL;
+}
+
+static int count_in_clone(void *unused)
+{
+	(void)unused;
+	count(true);
+	return 0;
+}
+
+static const char *after_vfork(void)
+{
+	size_t size = 64 * AREAS_PAGE;
+	char *stack = aligned_alloc(AREAS_PAGE, size);
+
+	if (!stack)
+		return "no memory";
+	memset(stack, 0, size);
+	join(clone(count_in_clone, stack + size, CLONE_VM | CLONE_VFORK |
+		   SIGCHLD, NULL));
+	free(stack);
+	return NULL;
+}
+
+static void *count_in_thread(void *unused)
+{
+	count(true);
+	return unused;
+}
+
+static const char *in_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, count_in_thread, NULL))
+		return "no thread";
+	pthread_join(thread, NULL);
+	return NULL;
+}
+
+static bool enter_namespace(void)
+{
+	int fd;
+
+	if (unshare(CLONE_NEWTIME))
+		return false;
+	fd = open("/proc/self/timens_offsets", O_WRONLY);
+	if (fd < 0 || write(fd, "monotonic 1000 0\n", 17) != 17)
+		return false;
+	return !close(fd);
+}
+
+static const char no_namespace[] = "no time namespace: not root, or CONFIG_TIME_NS is off";
+
+static const char *after_unshare(void)
+{
+	if (!enter_namespace())
+		return no_namespace;
+	count_in_fork();
+	return NULL;
+}
+
+static const char *after_used_unshare(void)
+{
+	use();
+	return after_unshare();
+}
+
+static const char *after_setns(void)
+{
+	int go[2], fd;
+	char path[64];
+	pid_t pid;
+
+	if (pipe(go))
+		return "no pipe";
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!enter_namespace())
+			_exit(1);
+		if (write(go[1], "1", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(go[1]);
+	if (read(go[0], path, 1) != 1)
+		return no_namespace;
+	snprintf(path, sizeof(path), "/proc/%d/ns/time_for_children", pid);
+	fd = open(path, O_RDONLY);
+	/* PTEs of the old namespace are what it has to get rid of */
+	use();
+	if (fd < 0 || setns(fd, CLONE_NEWTIME))
+		return no_namespace;
+	count(true);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return NULL;
+}
+
+static const char *after_exec_in_namespace(void)
+{
+	pid_t pid;
+
+	if (!enter_namespace())
+		return no_namespace;
+	pid = fork();
+	if (!pid) {
+		execl("/proc/self/exe", "first_touch", "exec", NULL);
+		_exit(1);
+	}
+	join(pid);
+	return "";	/* the exec'd process has reported */
+}
+
+static bool move(struct area *a)
+{
+	size_t len = a->end - a->start;
+	char *to = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+
+	if (to == MAP_FAILED || mremap((void *)a->start, len, len,
+				       MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		return false;
+	a->start = (unsigned long)to;
+	a->end = a->start + len;
+	return true;
+}
+
+static const char *after_mremap(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < as.nr; i++) {
+		/* libc's system calls are in it */
+		if (IS_32 && as.area[i].text)
+			continue;
+		if (!move(&as.area[i]))
+			return "mremap failed";
+	}
+	count(false);
+	return NULL;
+}
+
+static const char *after_used_mremap(void)
+{
+	use();
+	return after_mremap();
+}
+
+static const char *after_mlockall(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		return "mlockall failed";
+	count(true);
+	return NULL;
+}
+
+static const char *fresh(void)
+{
+	if (IS_32)
+		return "no ARCH_MAP_VDSO for 32-bit programs";
+	if (!areas_renew(&as, IS_X32 ? AREAS_MAP_X32 : AREAS_MAP_64))
+		return "no ARCH_MAP_VDSO: CONFIG_CHECKPOINT_RESTORE is off";
+	count(false);
+	return NULL;
+}
+
+static const struct test {
+	const char *name;
+	const char *(*run)(void);
+} tests[] = {
+	{ "exec", after_exec },
+	{ "fork", after_fork },
+	{ "fork of a process that used them", after_used_fork },
+	{ "vfork", after_vfork },
+	{ "thread", in_thread },
+	{ "unshare, fork", after_unshare },
+	{ "use, unshare, fork", after_used_unshare },
+	{ "use, setns", after_setns },
+	{ "exec in a time namespace", after_exec_in_namespace },
+	{ "mremap", after_mremap },
+	{ "use, mremap", after_used_mremap },
+	{ "mlockall", after_mlockall },
+	{ "fresh mapping", fresh },
+};
+
+/* The case that this process is for. Its report is on stdout */
+static int run_test(const char *name)
+{
+	const char *skip;
+	unsigned int i;
+
+	found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE, MAP_SHARED |
+		     MAP_ANONYMOUS, -1, 0);
+	if (found == MAP_FAILED || !areas_find(&as, 0))
+		return 1;
+	for (i = 0; i < ARRAY_LEN(tests); i++) {
+		if (strcmp(tests[i].name, name))
+			continue;
+		skip = tests[i].run();
+		if (skip && *skip)
+			printf("skip %s\n", skip);
+		else if (!skip && found->done)
+			printf("count %ld %ld\n", found->vvar, found->text);
+		else if (!skip)
+			printf("failed\n");
+		return 0;
+	}
+	fprintf(stderr, "first_touch: no test '%s'\n", name);
+	return 2;
+}
+
+static void test(const struct test *t, long limit)
+{
+	char text[128] = "";
+	long vvar, faults_of_text;
+	int out[2], status;
+	FILE *report;
+	pid_t pid;
+
+	if (pipe(out))
+		ksft_exit_fail_msg("pipe: %s\n", strerror(errno));
+	pid = fork();
+	if (!pid) {
+		alarm(60);
+		dup2(out[1], STDOUT_FILENO);
+		close(out[0]);
+		close(out[1]);
+		execl("/proc/self/exe", "first_touch", t->name, NULL);
+		_exit(1);
+	}
+	close(out[1]);
+	report = fdopen(out[0], "r");
+	if (!report || !fgets(text, sizeof(text), report))
+		text[0] = 0;
+	if (report)
+		fclose(report);
+	waitpid(pid, &status, 0);
+	if (!strncmp(text, "skip ", 5) && !status) {
+		ksft_test_result_skip("%s, vvar: %s", t->name, text + 5);
+		ksft_test_result_skip("%s, vDSO: %s", t->name, text + 5);
+	} else if (sscanf(text, "count %ld %ld", &vvar, &faults_of_text) != 2 ||
+		   status) {
+		ksft_test_result_fail("%s, vvar: status %#x\n", t->name, status);
+		ksft_test_result_fail("%s, vDSO: status %#x\n", t->name, status);
+	} else {
+		ksft_test_result(vvar >= 0 && vvar <= limit,
+				 "%s, vvar: %ld faults, at most %ld\n", t->name,
+				 vvar, limit);
+		ksft_test_result(faults_of_text >= 0 && faults_of_text <= 1,
+				 "%s, vDSO: %ld faults, at most 1\n", t->name,
+				 faults_of_text);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const char param[] = "/sys/module/vvar/parameters/populate";
+	FILE *f;
+	int populate;
+	unsigned int i;
+
+	if (argc == 2)
+		return run_test(argv[1]);
+	ksft_print_header();
+	f = fopen(param, "r");
+	if (!f)
+		ksft_exit_skip("no %s: no kernel that populates vvar\n", param);
+	populate = fgetc(f);
+	fclose(f);
+	if (!areas_find(&as, 0))
+		ksft_exit_skip("no [vvar] and [vdso] in /proc/self/maps\n");
+	if (!strchr("YN10", populate))
+		ksft_exit_fail_msg("%s: '%c' is neither on nor off\n", param,
+				   populate);
+	populate = populate == 'Y' || populate == '1';
+	ksft_print_msg("vvar.populate=%d\n", populate);
+	ksft_set_plan(2 * ARRAY_LEN(tests));
+	for (i = 0; i < ARRAY_LEN(tests); i++)
+		test(&tests[i], !populate);
+	ksft_finished();
+}

@@ -3,7 +3,8 @@
 # scripts/bisect finds what was planted in a history of 16 commits.
 #   without arguments: each commit is a small program in place of the kernel,
 #	built by make and cc; the rest (git, the verdicts) is real: seconds
-#   --kernel: each commit is built and booted: many minutes
+#   --kernel [nops|map_pages|gettime]: each commit is built and booted: a step
+#	takes half a minute. BASE is the revision to plant in (default: HEAD).
 # VVAR_COMPARE names the vvar-compare to use; else it is built here.
 set -eu
 
@@ -251,6 +252,7 @@ kernel_history()
 {
 	git clone -q "$top" "$1"
 	cd "$1"
+	git checkout -q -b planted "$base"
 	git tag good
 	i=0
 	while [ $i -lt 16 ]; do
@@ -274,28 +276,41 @@ kernels()
 	OUT=${OUT:-$top/build}
 	KERNEL=${KERNEL:-6.12}
 	export OUT KERNEL
-	# A loop of nops: each is one instruction
-	kernel_history "$tmp/nops" mm/vvar_fault.c \
-		'/^static vm_fault_t vvar_map_pages(/,/^{/{
-		s/^{/{\n\tasm volatile(".rept 40\\n\\tnop\\n\\t.endr");\n/}'
-	run_bisect good bad --metric fault.vvar --good good --bad bad
-	sed 's/^/# /' .git/vvar-bisect/steps
-	found_it "40 instructions in the first touch" culprit
+	base=$(git -C "$top" rev-parse "${BASE:-HEAD}")
+	for case in ${1:-nops map_pages gettime}; do
+		"kernel_$case"
+		sed 's/^/# /' "$tmp/out"
+		found_it "$what_for" culprit
+	done
+}
 
+# Each nop is one instruction
+kernel_nops()
+{
+	what_for="40 instructions in the first touch"
+	kernel_history "$tmp/nops" mm/vvar_fault.c \
+		'/^static vm_fault_t vvar_map_pages(/,/^$/{
+		s/^$/\tasm volatile(".rept 40\\n\\tnop\\n\\t.endr");/}'
+	run_bisect good bad --metric fault.vvar --good good --bad bad
+}
+
+kernel_map_pages()
+{
+	what_for="a lost .map_pages"
 	kernel_history "$tmp/map_pages" mm/vvar_fault.c \
 		'/\.map_pages.*= vvar_map_pages/d'
 	run_bisect good bad --metric fault.vvar --good good --bad bad
-	sed 's/^/# /' .git/vvar-bisect/steps
-	found_it "a lost .map_pages" culprit
+}
 
-	# The vDSO's own code is in no file of this tree: a patch slows it
+# The vDSO's own code is in no file of this tree: a patch slows it
+kernel_gettime()
+{
+	what_for="a slower clock_gettime, by wall times"
 	# shellcheck disable=SC2016
 	kernel_history "$tmp/gettime" "patches/$KERNEL/series" \
 		'$aslow-clock.patch' slow_clock
 	run_bisect good bad --metric gettime.MONOTONIC.vdso --run smp \
 		--good good --bad bad
-	sed 's/^/# /' .git/vvar-bisect/steps
-	found_it "a slower clock_gettime, by wall times" culprit
 }
 
 # 400 nops in each call of the vDSO's clock_gettime
@@ -305,15 +320,15 @@ slow_clock()
 	mkdir -p "$tmp/a/lib/vdso" "$tmp/b/lib/vdso"
 	cp "$OUT/stock/$f" "$tmp/a/$f"
 	cp "$OUT/stock/$f" "$tmp/b/$f"
-	plant "$tmp/b/$f" '/^__cvdso_clock_gettime_common(/,/^{/{
-		s/^{/{\n\tasm volatile(".rept 400\\n\\tnop\\n\\t.endr");\n/}'
+	plant "$tmp/b/$f" '/^__cvdso_clock_gettime_common(/,/^$/{
+		s/^$/\tasm volatile(".rept 400\\n\\tnop\\n\\t.endr");/}'
 	(cd "$tmp" && diff -u "a/$f" "b/$f") > "patches/$KERNEL/slow-clock.patch" ||
 		[ $? = 1 ]
 }
 
 case ${1:-} in
 '')		echo "TAP version 13"; small ;;
---kernel)	echo "TAP version 13"; kernels ;;
+--kernel)	echo "TAP version 13"; kernels "${2:-}" ;;
 *)		echo "bisect-test: unknown argument '$1'" >&2; exit 2 ;;
 esac
 echo "1..$nr"

@@ -126,8 +126,8 @@ static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
 void vclocks_set_used(unsigned int which)
 {
 	WRITE_ONCE(vclocks_used, READ_ONCE(vclocks_used) | (1 << which));
-	/* The TSC has no page; before that, vvar_setup() looks for itself */
-	if (system_state > SYSTEM_SCHEDULING && which != VDSO_CLOCKMODE_TSC)
+	/* The TSC has no page; before workqueues, vvar_setup() looks for itself */
+	if (system_state >= SYSTEM_SCHEDULING && which != VDSO_CLOCKMODE_TSC)
 		schedule_work(&vvar_vclock_work);
 }
 

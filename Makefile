@@ -58,6 +58,13 @@ kernel-stock: deps
 kernel-vvar: deps
 	@scripts/kernel vvar
 
+.PHONY: kernel-debug kernel-debug-stock
+kernel-debug: deps
+	@scripts/kernel debug configs/debug.config
+
+kernel-debug-stock: deps
+	@scripts/kernel debug-stock configs/debug.config
+
 # perf with what perf bench needs; tools/perf/MANIFEST says what it is made of
 PERF_OFF = NO_LIBELF NO_LIBPERL NO_LIBPYTHON NO_JEVENTS NO_SLANG NO_GTK2 \
 	NO_LIBTRACEEVENT NO_LIBBPF NO_BPF_SKEL NO_AUXTRACE NO_DEMANGLE \

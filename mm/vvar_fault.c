@@ -387,7 +387,8 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
 	if (atomic64_read(&area->slots[slot]) == word)
 		return;
 	WRITE_ONCE(area->in_use, in_use);
-	atomic64_set(&area->slots[slot], word);
+	/* With the content of the page that it names */
+	atomic64_set_release(&area->slots[slot], word);
 	synchronize_rcu();
 	vvar_files_zap(area->files, slot);
 	/* Processes in a time namespace have the time data there */
@@ -469,7 +470,9 @@ static struct vm_area_struct *vvar_install(struct mm_struct *mm,
  * @addr: where, page-aligned, with room for @area->nr_slots pages
  * @area: a registered area
  *
- * Read-only for ever (no VM_MAYWRITE), and never refcounted (VM_PFNMAP).
+ * Read-only for ever (no VM_MAYWRITE), and never refcounted (VM_PFNMAP). Without
+ * VM_PFNMAP, munmap could leave its TLB flush for later than the unlinking from
+ * i_mmap, and a replace return that saw neither (tlb_end_vma()).
  *
  * Context: Process context, may sleep. mmap_lock held for write.
  * Return: the VMA, or ERR_PTR(-ENOMEM).
@@ -507,10 +510,12 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
  * @area: the area
  * @timens: the namespace's page, or NULL for the initial one
  *
- * The new view is published at once: setns() calls this before it changes
- * nsproxy, and fork before the child has one, so that a kthread that has
- * borrowed @mm could publish the old view until then. It faults under mmap_lock,
- * which is why this takes it for write, and finds nothing missing afterwards.
+ * The caller has changed nsproxy before (setns()) or nobody can fault in @mm yet
+ * (fork, exec). mmap_lock is taken for write, not for read: a kthread that has
+ * borrowed @mm looks up the namespace and publishes under it. What it published
+ * before is zapped here, afterwards it finds the new namespace. The new view is
+ * published at once, so that a process with vvar.populate=1 goes on to take no
+ * fault.
  *
  * Nothing but this zap and the rule that only a single-threaded process joins
  * (timens_install()) keeps a PTE of the old namespace's page, which holds no

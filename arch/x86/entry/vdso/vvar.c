@@ -240,8 +240,11 @@ struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
 
 static int __init vvar_setup(void)
 {
-	int ret = vvar_area_register(&vvar_area);
+	int ret;
 
+	BUILD_BUG_ON(VDSO_HPET_COUNTER != HPET_COUNTER);
+
+	ret = vvar_area_register(&vvar_area);
 	if (ret)
 		return ret;
 

@@ -7,9 +7,12 @@
  */
 #include <kunit/resource.h>
 #include <kunit/test.h>
+#include <linux/clocksource.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/ioport.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -23,9 +26,19 @@
 #include <linux/vvar_fault.h>
 #include <vdso/datapage.h>
 
+#include <asm/clocksource.h>
+#include <asm/hpet.h>
+#include <asm/memtype.h>
+#include <asm/mtrr.h>
+#include <asm/pvclock.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
 #include <asm/vdso.h>
 #include <asm/vvar.h>
 #include <asm/vvar_fault.h>
+#include <clocksource/hyperv_timer.h>
+
+#include "../../arch/x86/mm/pat/memtype.h"
 
 /* Far from anything that mmap would choose, at the start of a page table */
 #define TEST_ADDR	(64UL * PMD_SIZE)
@@ -48,24 +61,31 @@ static void attach_mm(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, addr, TEST_ADDR - PAGE_SIZE);
 }
 
-static pte_t get_pte(struct mm_struct *mm, unsigned long addr)
+static pmd_t *get_pmd(struct mm_struct *mm, unsigned long addr)
 {
-	pte_t *ptep, pte = __pte(0);
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 	pud_t *pud;
 	pmd_t *pmd;
 
 	if (pgd_none(*pgd))
-		return pte;
+		return NULL;
 	p4d = p4d_offset(pgd, addr);
 	if (p4d_none(*p4d))
-		return pte;
+		return NULL;
 	pud = pud_offset(p4d, addr);
 	if (pud_none(*pud))
-		return pte;
+		return NULL;
 	pmd = pmd_offset(pud, addr);
-	if (pmd_none(*pmd))
+	return pmd_none(*pmd) ? NULL : pmd;
+}
+
+static pte_t get_pte(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = get_pmd(mm, addr);
+	pte_t *ptep, pte = __pte(0);
+
+	if (!pmd)
 		return pte;
 	ptep = pte_offset_map(pmd, addr);
 	if (!ptep)
@@ -126,16 +146,27 @@ struct test_area {
 static void unregister_action(void *data)
 {
 	struct vvar_area *area = data;
-	int tries = 1000;
+	int tries = 500;
 
 	while (vvar_area_unregister(area) == -EBUSY && --tries)
-		msleep(1);
+		msleep(20);
 	WARN_ON(!tries);
 }
 
 static void free_page_action(void *page)
 {
 	__free_page(page);
+}
+
+static void add_action(struct kunit *test, kunit_action_t *action, void *data)
+{
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, action, data), 0);
+}
+
+static int set_slot(struct test_area *t, unsigned int slot, unsigned int page)
+{
+	return vvar_area_set_slot(&t->area, slot, page_to_pfn(t->page[page]),
+				  PAGE_READONLY);
 }
 
 /* An area with a page of its own in every slot of @in_use */
@@ -156,15 +187,12 @@ static struct test_area *make_area_timens(struct kunit *test,
 	for (i = 0; i < nr_slots; i++) {
 		t->page[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
 		KUNIT_ASSERT_NOT_NULL(test, t->page[i]);
-		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
-				free_page_action, t->page[i]));
+		add_action(test, free_page_action, t->page[i]);
 		if (in_use & BIT(i))
-			KUNIT_ASSERT_EQ(test, 0, vvar_area_set_slot(&t->area, i,
-					page_to_pfn(t->page[i]), PAGE_READONLY));
+			KUNIT_ASSERT_EQ(test, set_slot(t, i, i), 0);
 	}
 	/* Last registered, first run: before the pages are freed */
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
-			unregister_action, &t->area));
+	add_action(test, unregister_action, &t->area);
 	attach_mm(test);
 	return t;
 }
@@ -212,11 +240,11 @@ static void vvar_area_register_refuses_bad_shape(struct kunit *test)
 static void vvar_area_set_slot_refuses_out_of_range(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 3, 0);
+	unsigned long bad_pfn = PHYS_PFN(PHYSICAL_PAGE_MASK) + 1;
 
-	KUNIT_EXPECT_EQ(test, -EINVAL, vvar_area_set_slot(&t->area, 3,
-			page_to_pfn(t->page[0]), PAGE_READONLY));
-	KUNIT_EXPECT_EQ(test, -EINVAL, vvar_area_set_slot(&t->area, 0,
-			PHYS_PFN(PHYSICAL_PAGE_MASK) + 1, PAGE_READONLY));
+	KUNIT_EXPECT_EQ(test, set_slot(t, 3, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			vvar_area_set_slot(&t->area, 0, bad_pfn, PAGE_READONLY));
 	KUNIT_EXPECT_EQ(test, -EINVAL, vvar_area_clear_slot(&t->area, 3));
 }
 
@@ -399,8 +427,8 @@ static void vvar_fault_alone_maps_one_slot(struct kunit *test)
 	*(unsigned long *)&vmf.address = TEST_ADDR + PAGE_SIZE * 2;
 	*(pgoff_t *)&vmf.pgoff = 1;
 	KUNIT_ASSERT_TRUE(test, readable(TEST_ADDR));	/* the page table */
-	vmf.pmd = pmd_offset(pud_offset(p4d_offset(pgd_offset(current->mm,
-			TEST_ADDR), TEST_ADDR), TEST_ADDR), TEST_ADDR);
+	vmf.pmd = get_pmd(current->mm, TEST_ADDR);
+	KUNIT_ASSERT_NOT_NULL(test, vmf.pmd);
 
 	mmap_read_lock(current->mm);
 	KUNIT_EXPECT_EQ(test, vma->vm_ops->fault(&vmf), VM_FAULT_NOPAGE);
@@ -503,8 +531,7 @@ static void vvar_file_replace_takes_the_page_away(struct kunit *test)
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	touch(test, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 1,
-			page_to_pfn(t->page[2]), PAGE_READONLY));
+	KUNIT_EXPECT_EQ(test, set_slot(t, 1, 2), 0);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
 	EXPECT_PTE(test, pte, pte_none(pte));
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
@@ -522,8 +549,7 @@ static void vvar_file_replace_takes_a_stale_tombstone_away(struct kunit *test)
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	touch(test, TEST_ADDR + PAGE_SIZE * 2);
-	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 1,
-			page_to_pfn(t->page[1]), PAGE_READONLY));
+	KUNIT_EXPECT_EQ(test, set_slot(t, 1, 1), 0);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
 	EXPECT_PTE(test, pte, pte_none(pte));
 }
@@ -707,7 +733,122 @@ static void vvar_race_unmap_and_map_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
 }
 
+/* A fault that is late: it has read a slot and not yet published it */
+struct late_reader {
+	struct completion in;
+	bool left;
+};
+
+static int late_reader_fn(void *data)
+{
+	struct late_reader *r = data;
+
+	rcu_read_lock();
+	complete(&r->in);
+	mdelay(50);
+	WRITE_ONCE(r->left, true);
+	rcu_read_unlock();
+	return 0;
+}
+
+static void vvar_race_replace_waits_for_readers(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	struct task_struct *task;
+	struct late_reader r = { };
+
+	init_completion(&r.in);
+	task = kthread_run(late_reader_fn, &r, "vvar_late");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	wait_for_completion(&r.in);
+
+	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 1), 0);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(r.left));
+	kthread_stop_put(task);
+}
+
+/* A process with a copy of the test's mm, which touches it till told to go */
+struct fork_child {
+	struct mm_struct *mm;
+	struct completion ready, go, gone;
+	bool stop;
+};
+
+static int fork_child_fn(void *data)
+{
+	struct fork_child *c = data;
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+
+	c->mm = current->mm;
+	complete(&c->ready);
+	while (!READ_ONCE(c->stop)) {
+		readable(addr);
+		cond_resched();
+	}
+	wait_for_completion(&c->go);
+	complete(&c->gone);
+	do_exit(0);
+}
+
+static void fork_start(struct kunit *test, struct fork_child *c)
+{
+	/* No CLONE_VM: dup_mm() of the mm that this thread has borrowed */
+	struct kernel_clone_args args = {
+		.flags = CLONE_FS | CLONE_FILES | CLONE_UNTRACED,
+		.exit_signal = SIGCHLD,
+		.fn = fork_child_fn,
+		.fn_arg = c,
+	};
+
+	*c = (struct fork_child){ };
+	init_completion(&c->ready);
+	init_completion(&c->go);
+	init_completion(&c->gone);
+	KUNIT_ASSERT_GT(test, kernel_clone(&args), 0);
+}
+
+static void fork_stop(struct fork_child *c)
+{
+	WRITE_ONCE(c->stop, true);
+	complete(&c->go);
+	wait_for_completion(&c->gone);
+}
+
+static void vvar_race_fork_leaves_no_stale_pte(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE, stale = 0, copied = 0;
+	unsigned int i;
+
+	map_area(test, &t->area, addr);
+	for (i = 0; i < 20; i++) {
+		unsigned int old = i & 1, new = ~i & 1;
+		struct fork_child c;
+		pte_t pte;
+
+		touch(test, addr);
+		fork_start(test, &c);
+		/* Every other time while the child starts */
+		if (i & 2)
+			wait_for_completion(&c.ready);
+		set_slot(t, 0, new);
+		if (!(i & 2))
+			wait_for_completion(&c.ready);
+		copied += c.mm != current->mm;
+		pte = get_pte(c.mm, addr);
+		if (pte_present(pte) &&
+		    pte_pfn(pte) == page_to_pfn(t->page[old]))
+			stale++;
+		fork_stop(&c);
+	}
+	KUNIT_EXPECT_EQ(test, copied, i);
+	KUNIT_EXPECT_EQ(test, stale, 0);
+}
+
 static struct kunit_case vvar_race_cases[] = {
+	KUNIT_CASE_SLOW(vvar_race_replace_waits_for_readers),
+	KUNIT_CASE_SLOW(vvar_race_fork_leaves_no_stale_pte),
 	KUNIT_CASE_SLOW(vvar_race_replace_leaves_no_stale_pte),
 	KUNIT_CASE_SLOW(vvar_race_unmap_and_map_again),
 	{}
@@ -741,6 +882,7 @@ static void image_name(const struct image_param *param, char *desc)
 {
 	strscpy(desc, param->name, KUNIT_PARAM_DESC_SIZE);
 }
+
 KUNIT_ARRAY_PARAM(image, images, image_name);
 
 /* Maps the image of the parameter; returns where its [vvar] is */
@@ -753,6 +895,13 @@ static unsigned long map_vdso(struct kunit *test, const struct vdso_image **imag
 	KUNIT_ASSERT_EQ(test, 0, map_vdso_once(*image, TEST_ADDR + PAGE_SIZE));
 	return (unsigned long)current->mm->context.vdso +
 	       (*image)->sym_vvar_start;
+}
+
+/* As ptrace and /proc/PID/mem do; returns the number of bytes written */
+static int force_write(unsigned long addr, char byte)
+{
+	return access_remote_vm(current->mm, addr, &byte, 1,
+				FOLL_WRITE | FOLL_FORCE);
 }
 
 static void vvar_vdso_time_data_is_the_kernels_page(struct kunit *test)
@@ -806,8 +955,7 @@ static void vvar_vdso_text_breakpoint_is_private(struct kunit *test)
 	char insn = 0xcc, old = *(char *)image->data, got = 0;
 
 	KUNIT_ASSERT_NE(test, old, insn);
-	KUNIT_EXPECT_EQ(test, 1, access_remote_vm(current->mm, addr, &insn, 1,
-						   FOLL_WRITE | FOLL_FORCE));
+	KUNIT_EXPECT_EQ(test, force_write(addr, insn), 1);
 	KUNIT_EXPECT_EQ(test, 0, get_user(got, (char __user *)addr));
 	KUNIT_EXPECT_EQ(test, got, insn);
 	KUNIT_EXPECT_EQ(test, *(char *)image->data, old);
@@ -817,11 +965,9 @@ static void vvar_vdso_data_is_not_written_by_force(struct kunit *test)
 {
 	const struct vdso_image *image;
 	unsigned long addr = map_vdso(test, &image);
-	char c = 1;
 
 	for (; addr < (unsigned long)current->mm->context.vdso; addr += PAGE_SIZE)
-		KUNIT_EXPECT_EQ_MSG(test, 0, access_remote_vm(current->mm, addr,
-				    &c, 1, FOLL_WRITE | FOLL_FORCE),
+		KUNIT_EXPECT_EQ_MSG(test, force_write(addr, 1), 0,
 				    "at %lx", addr);
 }
 
@@ -851,12 +997,983 @@ static struct kunit_suite vvar_vdso_suite = {
 	.test_cases = vvar_vdso_cases,
 };
 
+/* --- mm system calls --------------------------------------------------------- */
+
+/* The system call itself, in the address space that this thread has borrowed */
+static long user_call(unsigned int nr, long a, long b, long c, long d, long e)
+{
+	struct pt_regs regs = {
+		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .orig_ax = nr,
+	};
+
+	return x64_sys_call(&regs, nr);
+}
+
+static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, 0x3);
+	unsigned long from = TEST_ADDR + PAGE_SIZE, to = TEST_ADDR + PMD_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, from);
+	touch(test, from);
+	KUNIT_ASSERT_EQ(test, to,
+			user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+				  2 * PAGE_SIZE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	pte = get_pte(current->mm, to + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
+	pte = get_pte(current->mm, from + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	KUNIT_EXPECT_FALSE(test, readable(from));
+}
+
+static void vvar_mm_moved_area_is_replaced_too(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long from = TEST_ADDR + PAGE_SIZE, to = TEST_ADDR + PMD_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, from);
+	touch(test, from);
+	KUNIT_ASSERT_EQ(test, to,
+			user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+				  2 * PAGE_SIZE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 1), 0);
+	pte = get_pte(current->mm, to);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	touch(test, to);
+	pte = get_pte(current->mm, to);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
+}
+
+static void vvar_mm_resizing_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+
+	map_area(test, &t->area, addr);
+	KUNIT_EXPECT_EQ(test, -EFAULT,
+			user_call(__NR_mremap, addr, 2 * PAGE_SIZE,
+				  3 * PAGE_SIZE, MREMAP_MAYMOVE, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			user_call(__NR_mremap, addr, 2 * PAGE_SIZE, PAGE_SIZE,
+				  0, 0));
+	KUNIT_EXPECT_TRUE(test, readable(addr + PAGE_SIZE));
+}
+
+static void vvar_mm_becoming_writable_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	touch(test, addr);
+	KUNIT_EXPECT_EQ(test, -EACCES,
+			user_call(__NR_mprotect, addr, PAGE_SIZE,
+				  PROT_READ | PROT_WRITE, 0, 0));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, !pte_write(pte));
+}
+
+static void vvar_mm_unreadable_area_is_not_populated(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 2, BIT(0), 1);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	KUNIT_ASSERT_EQ(test, 0,
+			user_call(__NR_mprotect, addr, 2 * PAGE_SIZE,
+				  PROT_NONE, 0, 0));
+	vvar_area_join_timens(current->mm, &t->area, t->page[1]);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	KUNIT_EXPECT_FALSE(test, readable(addr));
+}
+
+static void vvar_mm_dontneed_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	touch(test, addr);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			user_call(__NR_madvise, addr, PAGE_SIZE, MADV_DONTNEED,
+				  0, 0));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
+}
+
+static void vvar_mm_forked_child_is_replaced_too(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct fork_child c;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	touch(test, addr);
+	fork_start(test, &c);
+	wait_for_completion(&c.ready);
+	KUNIT_EXPECT_PTR_NE(test, c.mm, current->mm);
+	/* It does not touch the page any more, but has it */
+	WRITE_ONCE(c.stop, true);
+	pte = get_pte(c.mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
+
+	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 1), 0);
+	pte = get_pte(c.mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte) ||
+		   pte_pfn(pte) == page_to_pfn(t->page[1]));
+	fork_stop(&c);
+}
+
+static struct kunit_case vvar_mm_cases[] = {
+	KUNIT_CASE(vvar_mm_moved_area_takes_its_ptes_along),
+	KUNIT_CASE(vvar_mm_moved_area_is_replaced_too),
+	KUNIT_CASE(vvar_mm_resizing_is_refused),
+	KUNIT_CASE(vvar_mm_becoming_writable_is_refused),
+	KUNIT_CASE(vvar_mm_unreadable_area_is_not_populated),
+	KUNIT_CASE(vvar_mm_dontneed_is_refused),
+	KUNIT_CASE(vvar_mm_forked_child_is_replaced_too),
+	{}
+};
+
+static struct kunit_suite vvar_mm_suite = {
+	.name = "vvar_mm",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_mm_cases,
+};
+
+/* --- cache types ------------------------------------------------------------- */
+
+enum pat_kind { PAT_RAM, PAT_HPET, PAT_RESERVED };
+
+struct pat_param {
+	enum pat_kind kind;
+	enum page_cache_mode want;
+};
+
+static const struct pat_param pat_params[] = {
+	{ PAT_RAM, _PAGE_CACHE_MODE_WB },
+	{ PAT_RAM, _PAGE_CACHE_MODE_WC },
+	{ PAT_RAM, _PAGE_CACHE_MODE_UC_MINUS },
+	{ PAT_RAM, _PAGE_CACHE_MODE_UC },
+	{ PAT_RAM, _PAGE_CACHE_MODE_WT },
+	{ PAT_RAM, _PAGE_CACHE_MODE_WP },
+	{ PAT_HPET, _PAGE_CACHE_MODE_WB },
+	{ PAT_HPET, _PAGE_CACHE_MODE_WC },
+	{ PAT_HPET, _PAGE_CACHE_MODE_UC_MINUS },
+	{ PAT_HPET, _PAGE_CACHE_MODE_UC },
+	{ PAT_HPET, _PAGE_CACHE_MODE_WT },
+	{ PAT_HPET, _PAGE_CACHE_MODE_WP },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_WB },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_WC },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_UC_MINUS },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_UC },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_WT },
+	{ PAT_RESERVED, _PAGE_CACHE_MODE_WP },
+};
+
+static void pat_param_name(const struct pat_param *param, char *desc)
+{
+	static const char * const kind[] = { "RAM", "HPET", "reserved" };
+
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s as %s", kind[param->kind],
+		 cattr_name(param->want));
+}
+
+KUNIT_ARRAY_PARAM(pat, pat_params, pat_param_name);
+
+/* The memtype list, as debugfs shows it: how many, and a sum of what they are */
+struct memtypes {
+	unsigned int nr;
+	u64 sum;
+};
+
+static struct memtypes get_memtypes(void)
+{
+	struct memtypes list = { };
+#if IS_ENABLED(CONFIG_X86_PAT) && IS_ENABLED(CONFIG_DEBUG_FS)
+	struct memtype entry;
+
+	/* 0: there is such an entry. Nobody else reserves now */
+	while (!memtype_copy_nth_element(&entry, list.nr + 1)) {
+		list.nr++;
+		list.sum = list.sum * 31 + entry.start + entry.end + entry.type;
+	}
+#endif
+	return list;
+}
+
+static void expect_memtypes(struct kunit *test, struct memtypes before)
+{
+	struct memtypes now = get_memtypes();
+
+	KUNIT_EXPECT_EQ_MSG(test, now.nr, before.nr, "memtype entries");
+	KUNIT_EXPECT_EQ_MSG(test, now.sum, before.sum, "what is in them");
+}
+
+static void release_resource_action(void *res)
+{
+	release_resource(res);
+}
+
+static void clear_slots_action(void *data)
+{
+	struct vvar_area *area = data;
+	unsigned int i;
+
+	for (i = 0; i < area->nr_slots; i++)
+		vvar_pat_clear_slot(area, i);
+}
+
+/* Two slots, and whatever they hold is let go at the end */
+static struct test_area *make_pat_area(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, 0);
+
+	add_action(test, clear_slots_action, &t->area);
+	return t;
+}
+
+/* Physical address space where nothing is. It is mapped, but never read */
+static unsigned long reserve_pfn(struct kunit *test)
+{
+	struct resource *res = kunit_kzalloc(test, sizeof(*res), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, res);
+	res->name = "vvar_test";
+	res->flags = IORESOURCE_MEM;
+	KUNIT_ASSERT_EQ(test, 0,
+			allocate_resource(&iomem_resource, res, PAGE_SIZE,
+					  SZ_1G, iomem_resource.end, PAGE_SIZE,
+					  NULL, NULL));
+	add_action(test, release_resource_action, res);
+	return PHYS_PFN(res->start);
+}
+
+static unsigned long pat_pfn(struct kunit *test, struct test_area *t,
+			     enum pat_kind kind)
+{
+	switch (kind) {
+	case PAT_RAM:
+		return page_to_pfn(t->page[0]);
+	case PAT_HPET:
+		if (!hpet_address || !IS_ALIGNED(hpet_address, PAGE_SIZE))
+			kunit_skip(test, "no page-aligned HPET");
+		return PHYS_PFN(hpet_address);
+	default:
+		return reserve_pfn(test);
+	}
+}
+
+/* The type that the page has for whoever wants this one */
+static enum page_cache_mode pat_held(const struct pat_param *param,
+				     unsigned long pfn)
+{
+	u8 uniform;
+
+	if (param->kind == PAT_RAM)
+		return _PAGE_CACHE_MODE_WB;
+	/* Without PAT, nobody keeps a list */
+	if (!pat_enabled())
+		return param->want;
+	if (param->kind == PAT_HPET)
+		return _PAGE_CACHE_MODE_UC_MINUS;
+	if (param->want == _PAGE_CACHE_MODE_WB &&
+	    mtrr_type_lookup(PFN_PHYS(pfn), PFN_PHYS(pfn + 1), &uniform) !=
+	    MTRR_TYPE_WRBACK)
+		return _PAGE_CACHE_MODE_UC_MINUS;
+	return param->want;
+}
+
+static bool pat_may_substitute(enum page_cache_mode want,
+			       enum page_cache_mode held)
+{
+	switch (want) {
+	case _PAGE_CACHE_MODE_UC_MINUS:
+	case _PAGE_CACHE_MODE_WC:
+		return held != _PAGE_CACHE_MODE_WB;
+	case _PAGE_CACHE_MODE_WT:
+		return held != _PAGE_CACHE_MODE_WB &&
+		       held != _PAGE_CACHE_MODE_WC;
+	default:
+		return true;
+	}
+}
+
+static void vvar_pat_grants_the_type_or_refuses(struct kunit *test)
+{
+	const struct pat_param *param = test->param_value;
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = pat_pfn(test, t, param->kind);
+	bool granted = pat_held(param, pfn) == param->want;
+	u64 word = atomic64_read(&t->area.slots[0]);
+	enum page_cache_mode got = -1;
+
+	KUNIT_EXPECT_EQ(test, granted ? 0 : -EBUSY,
+			vvar_pat_set_slot(&t->area, 0, pfn, param->want, 0,
+					  &got));
+	if (granted)
+		KUNIT_EXPECT_EQ(test, got, param->want);
+	else
+		KUNIT_EXPECT_EQ(test, word, atomic64_read(&t->area.slots[0]));
+}
+
+static void vvar_pat_tells_the_substitute(struct kunit *test)
+{
+	const struct pat_param *param = test->param_value;
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = pat_pfn(test, t, param->kind);
+	enum page_cache_mode got = -1, held = pat_held(param, pfn);
+	bool granted = pat_may_substitute(param->want, held);
+
+	KUNIT_EXPECT_EQ(test, granted ? 0 : -EBUSY,
+			vvar_pat_set_slot(&t->area, 0, pfn, param->want,
+					  VVAR_PAT_SUBSTITUTE, &got));
+	if (granted)
+		KUNIT_EXPECT_EQ(test, got, held);
+}
+
+static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
+{
+	const struct pat_param *param = test->param_value;
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = pat_pfn(test, t, param->kind);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	enum page_cache_mode got;
+	bool granted;
+	pte_t pte;
+
+	granted = !vvar_pat_set_slot(&t->area, 0, pfn, param->want,
+				     VVAR_PAT_SUBSTITUTE, &got);
+	if (!granted) {
+		pfn = TOMBSTONE_PFN;
+		got = _PAGE_CACHE_MODE_WB;
+	}
+
+	map_area(test, &t->area, addr);
+	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
+	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
+		   cachemode2protval(got));
+	EXPECT_PTE(test, pte, pte_special(pte));
+	EXPECT_PTE(test, pte, !pte_write(pte));
+	EXPECT_PTE(test, pte, !pte_exec(pte));
+	if (granted && pat_enabled() && param->kind != PAT_RAM) {
+		struct memtype *entry = memtype_lookup(PFN_PHYS(pfn));
+
+		KUNIT_ASSERT_NOT_NULL(test, entry);
+		KUNIT_EXPECT_EQ(test, entry->type, got);
+	}
+}
+
+static void vvar_pat_reserves_until_cleared(struct kunit *test)
+{
+	const struct pat_param *param = test->param_value;
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = pat_pfn(test, t, param->kind);
+	struct memtypes before = get_memtypes();
+	bool reserves = pat_enabled() && param->kind != PAT_RAM;
+
+	if (vvar_pat_set_slot(&t->area, 0, pfn, param->want,
+			      VVAR_PAT_SUBSTITUTE, NULL)) {
+		expect_memtypes(test, before);
+		return;
+	}
+	KUNIT_EXPECT_EQ(test, get_memtypes().nr, before.nr + reserves);
+	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 0), 0);
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_slot_changes_only_if_granted(struct kunit *test)
+{
+	const struct pat_param *param = test->param_value;
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = pat_pfn(test, t, param->kind);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct memtypes before;
+	pte_t pte;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, page_to_pfn(t->page[1]),
+					  _PAGE_CACHE_MODE_WB, 0, NULL));
+	map_area(test, &t->area, addr);
+	touch(test, addr);
+	before = get_memtypes();
+	if (!vvar_pat_set_slot(&t->area, 0, pfn, param->want, 0, NULL)) {
+		pte = get_pte(current->mm, addr);
+		EXPECT_PTE(test, pte, pte_none(pte));
+		return;
+	}
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_conflicting_reservation_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	enum page_cache_mode got = -1;
+
+	if (!pat_enabled())
+		kunit_skip(test, "without PAT, nobody keeps a list");
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_WC, 0, NULL));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vvar_pat_set_slot(&t->area, 1, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+	KUNIT_EXPECT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 1, pfn, _PAGE_CACHE_MODE_UC,
+					  VVAR_PAT_SUBSTITUTE, &got));
+	KUNIT_EXPECT_EQ(test, got, _PAGE_CACHE_MODE_WC);
+	/* Its own wish stands in the way too: clear it first */
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+}
+
+static void vvar_pat_released_page_takes_another_type(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	enum page_cache_mode got = -1;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_WC, 0, NULL));
+	KUNIT_ASSERT_EQ(test, vvar_pat_clear_slot(&t->area, 0), 0);
+	KUNIT_EXPECT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 1, pfn, _PAGE_CACHE_MODE_UC,
+					  0, &got));
+	KUNIT_EXPECT_EQ(test, got, _PAGE_CACHE_MODE_UC);
+}
+
+static void vvar_pat_two_slots_hold_a_page_twice(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	struct memtypes before = get_memtypes();
+
+	if (!pat_enabled())
+		kunit_skip(test, "without PAT, nobody keeps a list");
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_WC, 0, NULL));
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 1, pfn,
+					  _PAGE_CACHE_MODE_WC, 0, NULL));
+	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 0), 0);
+	KUNIT_EXPECT_NOT_NULL(test, memtype_lookup(PFN_PHYS(pfn)));
+	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 1), 0);
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_replacing_a_page_releases_it(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	struct memtypes before = get_memtypes();
+
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, page_to_pfn(t->page[0]),
+					  _PAGE_CACHE_MODE_WB, 0, NULL));
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_slot_or_page_out_of_range_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	struct memtypes before = get_memtypes();
+
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			vvar_pat_set_slot(&t->area, 2, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 2), -EINVAL);
+	pfn = 1UL << (boot_cpu_data.x86_phys_bits - PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_decrypted_page_says_so(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	pte_t pte;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, page_to_pfn(t->page[0]),
+					  _PAGE_CACHE_MODE_WB,
+					  VVAR_PAT_DECRYPTED, NULL));
+	map_area(test, &t->area, addr);
+	touch(test, addr);
+	pte = get_pte(current->mm, addr);
+	/* SME sets a bit for "encrypted", TDX one for "shared", most neither */
+	EXPECT_PTE(test, pte, pte_val(pte) == cc_mkdec(pte_val(pte)));
+}
+
+static struct kunit_case vvar_pat_cases[] = {
+	KUNIT_CASE_PARAM(vvar_pat_grants_the_type_or_refuses, pat_gen_params),
+	KUNIT_CASE_PARAM(vvar_pat_tells_the_substitute, pat_gen_params),
+	KUNIT_CASE_PARAM(vvar_pat_pte_has_the_type_granted, pat_gen_params),
+	KUNIT_CASE_PARAM(vvar_pat_reserves_until_cleared, pat_gen_params),
+	KUNIT_CASE_PARAM(vvar_pat_slot_changes_only_if_granted, pat_gen_params),
+	KUNIT_CASE(vvar_pat_conflicting_reservation_is_refused),
+	KUNIT_CASE(vvar_pat_released_page_takes_another_type),
+	KUNIT_CASE(vvar_pat_two_slots_hold_a_page_twice),
+	KUNIT_CASE(vvar_pat_replacing_a_page_releases_it),
+	KUNIT_CASE(vvar_pat_slot_or_page_out_of_range_is_refused),
+	KUNIT_CASE(vvar_pat_decrypted_page_says_so),
+	{}
+};
+
+static struct kunit_suite vvar_pat_suite = {
+	.name = "vvar_pat",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_pat_cases,
+};
+
+/* --- the pages of vclocks ---------------------------------------------------- */
+
+/* A slot of x86's [vvar] by the symbol of its page in the image */
+static unsigned int image_slot(long sym)
+{
+	return (sym - vdso_image_64.sym_vvar_start) >> PAGE_SHIFT;
+}
+
+/* Maps the 64-bit image; returns the address of a slot of its [vvar] */
+static unsigned long map_vvar(struct kunit *test, unsigned int slot)
+{
+	attach_mm(test);
+	KUNIT_ASSERT_EQ(test, 0,
+			map_vdso_once(&vdso_image_64, TEST_ADDR + PAGE_SIZE));
+	return (unsigned long)current->mm->context.vdso +
+	       vdso_image_64.sym_vvar_start + (slot << PAGE_SHIFT);
+}
+
+/* The work item that follows the clocksource has done this, or 5 s are over */
+static bool wait_for_slot(struct kunit *test, unsigned long addr,
+			  unsigned long pfn, bool there)
+{
+	int tries = 250;
+	pte_t pte;
+
+	do {
+		touch(test, addr);
+		pte = get_pte(current->mm, addr);
+		if ((pte_pfn(pte) == pfn) == there)
+			return true;
+		msleep(20);
+	} while (--tries);
+	return false;
+}
+
+#ifdef CONFIG_HYPERV_TIMER
+static void clear_hvclock_action(void *unused)
+{
+	vvar_pat_clear_slot(&vvar_area,
+			    image_slot(vdso_image_64.sym_hvclock_page));
+}
+
+static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
+{
+	unsigned int slot = image_slot(vdso_image_64.sym_hvclock_page);
+	struct ms_hyperv_tsc_page *page, *copy;
+	unsigned long addr;
+	u64 tsc, now;
+	pte_t pte;
+
+	if (hv_get_tsc_pfn())
+		kunit_skip(test, "a Hyper-V guest: the slot is in use");
+	BUILD_BUG_ON(sizeof(*page) > PAGE_SIZE);
+	page = (void *)get_zeroed_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	add_action(test, free_page_action, virt_to_page(page));
+	copy = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	page->tsc_sequence = 1;
+	page->tsc_scale = 1ULL << 63;
+	page->tsc_offset = 12345;
+
+	addr = map_vvar(test, slot);
+	/* The tombstone: sequence 0, which sends readers to the system call */
+	KUNIT_ASSERT_EQ(test, 0,
+			copy_from_user(copy, (void __user *)addr, PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, hv_read_tsc_page_tsc(copy, &tsc, &now));
+
+	add_action(test, clear_hvclock_action, NULL);
+	KUNIT_ASSERT_EQ(test, 0,
+			vvar_pat_set_slot(&vvar_area, slot,
+					  PHYS_PFN(__pa(page)),
+					  _PAGE_CACHE_MODE_WB,
+					  VVAR_PAT_DECRYPTED, NULL));
+	KUNIT_ASSERT_EQ(test, 0,
+			copy_from_user(copy, (void __user *)addr, PAGE_SIZE));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == PHYS_PFN(__pa(page)));
+	EXPECT_PTE(test, pte, !pte_write(pte));
+	KUNIT_EXPECT_TRUE(test, hv_read_tsc_page_tsc(copy, &tsc, &now));
+	KUNIT_EXPECT_EQ(test, now, (tsc >> 1) + 12345);
+}
+#endif
+
+#ifdef CONFIG_VVAR_KUNIT_PVCLOCK
+static void vvar_vclock_pvclock_page_comes_into_use(struct kunit *test)
+{
+	unsigned int slot = image_slot(vdso_image_64.sym_pvclock_page);
+	void *pvti = pvclock_get_pvti_cpu0_va();
+	unsigned long addr;
+	pte_t pte;
+
+	if (!pvti)
+		kunit_skip(test, "no TSC to make a pvclock page from");
+	addr = map_vvar(test, slot);
+	vclocks_set_used(VDSO_CLOCKMODE_PVCLOCK);
+	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, PHYS_PFN(__pa(pvti)),
+					      true));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_val(pte) == cc_mkdec(pte_val(pte)));
+	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
+		   cachemode2protval(_PAGE_CACHE_MODE_WB));
+}
+#endif
+
+#ifdef CONFIG_X86_VDSO_HPET
+/* What clocksource hpet's hooks get under vdso_hpet=1 */
+static struct clocksource hpet_source = {
+	.vdso_clock_mode = VDSO_CLOCKMODE_HPET,
+};
+
+static void hpet_disable_action(void *unused)
+{
+	vdso_hpet_disable(&hpet_source);
+}
+
+static void vvar_vclock_hpet_page_comes_and_goes(struct kunit *test)
+{
+	unsigned int slot = vvar_area.nr_slots - 1, tries = 250;
+	unsigned long addr, pfn = PHYS_PFN(hpet_address);
+	struct memtypes before;
+	pte_t pte;
+
+	if (!hpet_address || !IS_ALIGNED(hpet_address, PAGE_SIZE))
+		kunit_skip(test, "no page-aligned HPET");
+	if (READ_ONCE(vvar_area.in_use) & BIT(slot))
+		kunit_skip(test, "hpet is the clocksource");
+	before = get_memtypes();
+	addr = map_vvar(test, slot);
+	touch(test, addr);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
+
+	add_action(test, hpet_disable_action, NULL);
+	vdso_hpet_enable(&hpet_source);
+	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, pfn, true));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
+		   cachemode2protval(_PAGE_CACHE_MODE_UC_MINUS));
+
+	vdso_hpet_disable(&hpet_source);
+	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, pfn, false));
+	/* The reservation goes behind the page */
+	while (get_memtypes().nr != before.nr && --tries)
+		msleep(20);
+	expect_memtypes(test, before);
+}
+
+static void vvar_vclock_hpet_needs_a_page_of_its_own(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, vdso_hpet_mode(0xfed00400),
+			VDSO_CLOCKMODE_NONE);
+}
+
+static void vvar_vclock_hpet_of_another_mode_is_left_alone(struct kunit *test)
+{
+	struct clocksource cs = { .vdso_clock_mode = VDSO_CLOCKMODE_NONE };
+	unsigned long in_use = READ_ONCE(vvar_area.in_use);
+
+	KUNIT_EXPECT_EQ(test, vdso_hpet_enable(&cs), 0);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(vvar_area.in_use), in_use);
+	vdso_hpet_disable(&cs);
+}
+#endif
+
+static void vvar_vclock_image_unknown_is_refused(struct kunit *test)
+{
+	struct vdso_image image = vdso_image_64;
+	struct vm_area_struct *vma;
+
+	attach_mm(test);
+	mmap_write_lock(current->mm);
+	vma = vdso_image_map(current->mm, TEST_ADDR + PAGE_SIZE, &image);
+	mmap_write_unlock(current->mm);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vma), -ENOMEM);
+}
+
+static struct kunit_case vvar_vclock_cases[] = {
+#ifdef CONFIG_HYPERV_TIMER
+	KUNIT_CASE(vvar_vclock_hvclock_page_is_read_through_vvar),
+#endif
+#ifdef CONFIG_VVAR_KUNIT_PVCLOCK
+	KUNIT_CASE(vvar_vclock_pvclock_page_comes_into_use),
+#endif
+#ifdef CONFIG_X86_VDSO_HPET
+	KUNIT_CASE(vvar_vclock_hpet_page_comes_and_goes),
+	KUNIT_CASE(vvar_vclock_hpet_needs_a_page_of_its_own),
+	KUNIT_CASE(vvar_vclock_hpet_of_another_mode_is_left_alone),
+#endif
+	KUNIT_CASE(vvar_vclock_image_unknown_is_refused),
+	{}
+};
+
+static struct kunit_suite vvar_vclock_suite = {
+	.name = "vvar_vclock",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_vclock_cases,
+};
+
+/* --- out of memory ------------------------------------------------------------ */
+
+/* The call of a function by the test that returns @value without being made */
+struct fail_call {
+	struct kprobe kp;
+	struct task_struct *task;
+	unsigned int skip, failed;
+	unsigned long value;
+	bool registered;
+};
+
+#ifdef CONFIG_KPROBES
+static int fail_pre(struct kprobe *kp, struct pt_regs *regs)
+{
+	struct fail_call *f = container_of(kp, struct fail_call, kp);
+
+	if (current != f->task || f->failed || f->skip-- > 0)
+		return 0;
+	f->failed++;
+	/* Back to the caller, whose address is what the stack ends with */
+	regs->ax = f->value;
+	regs->ip = *(unsigned long *)regs->sp;
+	regs->sp += sizeof(long);
+	return 1;
+}
+
+/* With a post-handler the probe is not turned into a jump, which keeps ip */
+static void fail_post(struct kprobe *kp, struct pt_regs *regs,
+		      unsigned long flags)
+{
+}
+
+static void fail_end(void *data)
+{
+	struct fail_call *f = data;
+
+	if (f->registered)
+		unregister_kprobe(&f->kp);
+	f->registered = false;
+}
+#endif
+
+static struct fail_call *fail_nth(struct kunit *test, const char *function,
+				  unsigned int skip, long value)
+{
+	struct fail_call *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+#ifdef CONFIG_KPROBES
+	f->kp.symbol_name = function;
+	f->kp.pre_handler = fail_pre;
+	f->kp.post_handler = fail_post;
+	f->skip = skip;
+	f->value = value;
+	KUNIT_ASSERT_EQ_MSG(test, register_kprobe(&f->kp), 0, "%s", function);
+	f->registered = true;
+	add_action(test, fail_end, f);
+	/* From here on: what is above allocates, too */
+	f->task = current;
+#else
+	kunit_skip(test, "fails %s by a kprobe: needs CONFIG_KPROBES", function);
+#endif
+	return f;
+}
+
+static void vvar_oom_fault_says_so_and_a_retry_succeeds(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, 0x3);
+	unsigned long addr = TEST_ADDR + 3 * PMD_SIZE;
+	struct fail_call *f;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	f = fail_nth(test, "pte_alloc_one", 0, 0);
+	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_OOM);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
+
+	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	pte = get_pte(current->mm, addr + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
+}
+
+static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, 0x3);
+	unsigned long addr = TEST_ADDR + 3 * PMD_SIZE;
+	struct fail_call *f;
+	pte_t pte;
+
+	f = fail_nth(test, "pte_alloc_one", 0, 0);
+	vvar_populate_on = true;
+	map_area(test, &t->area, addr);
+	vvar_populate_on = false;
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
+}
+
+static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
+{
+	struct fail_call *f;
+	unsigned long addr;
+
+	attach_mm(test);
+	/* [vvar] comes first, so that its table is the first to be missing */
+	f = fail_nth(test, "pte_alloc_one", 1, 0);
+	vvar_populate_on = true;
+	KUNIT_EXPECT_EQ(test, 0,
+			map_vdso_once(&vdso_image_64, TEST_ADDR + 2 * PMD_SIZE +
+				      vdso_image_64.sym_vvar_start));
+	vvar_populate_on = false;
+	addr = (unsigned long)current->mm->context.vdso;
+	KUNIT_EXPECT_LE(test, f->failed, 1);
+	KUNIT_EXPECT_TRUE(test, readable(addr));
+}
+
+static void vvar_oom_area_without_inode_is_not_registered(struct kunit *test)
+{
+	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct fail_call *f;
+
+	f = fail_nth(test, "alloc_anon_inode", 0, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+}
+
+static void vvar_oom_area_without_file_is_not_registered(struct kunit *test)
+{
+	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct fail_call *f;
+
+	/* The last of them: those before it are let go */
+	f = fail_nth(test, "alloc_file_pseudo", num_possible_cpus() - 1,
+		     -ENFILE);
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -ENFILE);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+}
+
+static void vvar_oom_map_lets_go_of_the_file(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, 0);
+	struct vm_area_struct *vma;
+	struct fail_call *f;
+	struct file *file;
+	long refs;
+
+	/* Of one shard, this CPU's */
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	file = map_area(test, &t->area, TEST_ADDR + PAGE_SIZE)->vm_file;
+	refs = file_count(file);
+
+	f = fail_nth(test, "vm_area_alloc", 0, 0);
+	mmap_write_lock(current->mm);
+	vma = vvar_area_map(current->mm, TEST_ADDR + 2 * PAGE_SIZE, &t->area);
+	mmap_write_unlock(current->mm);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vma), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, file_count(file), refs);
+}
+
+static void vvar_oom_reservation_leaves_the_slot_alone(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned long pfn = reserve_pfn(test);
+	u64 word = atomic64_read(&t->area.slots[0]);
+	struct memtypes before = get_memtypes();
+	struct fail_call *f;
+	unsigned int i;
+
+	/* Ours, and the memtype code's behind it */
+	for (i = 0; i < 1 + pat_enabled(); i++) {
+		f = fail_nth(test, "__kmalloc_cache_noprof", i, 0);
+		KUNIT_EXPECT_EQ(test, -ENOMEM,
+				vvar_pat_set_slot(&t->area, 0, pfn,
+						  _PAGE_CACHE_MODE_UC, 0,
+						  NULL));
+		KUNIT_EXPECT_EQ(test, f->failed, 1);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&t->area.slots[0]), word);
+		expect_memtypes(test, before);
+		kunit_release_action(test, fail_end, f);
+	}
+	KUNIT_EXPECT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn, _PAGE_CACHE_MODE_UC,
+					  0, NULL));
+}
+
+static struct kunit_case vvar_oom_cases[] = {
+	KUNIT_CASE(vvar_oom_fault_says_so_and_a_retry_succeeds),
+	KUNIT_CASE(vvar_oom_populate_leaves_it_to_the_fault),
+	KUNIT_CASE(vvar_oom_text_is_left_to_the_fault),
+	KUNIT_CASE(vvar_oom_area_without_inode_is_not_registered),
+	KUNIT_CASE(vvar_oom_area_without_file_is_not_registered),
+	KUNIT_CASE(vvar_oom_map_lets_go_of_the_file),
+	KUNIT_CASE(vvar_oom_reservation_leaves_the_slot_alone),
+	{}
+};
+
+static struct kunit_suite vvar_oom_suite = {
+	.name = "vvar_oom",
+	.init = no_populate,
+	.exit = restore_populate,
+	.test_cases = vvar_oom_cases,
+};
+
 /* --- time namespaces -------------------------------------------------------- */
 
 #ifdef CONFIG_TIME_NS
 /*
  * A process of its own (no kthread) that shares the test's mm, in a time
  * namespace of its own, as a program that called unshare() and fork() is.
+ * KUnit's thread ignores SIGCHLD, so that it is reaped when it exits.
  */
 struct timens_task {
 	struct kunit *test;
@@ -911,8 +2028,8 @@ static void timens_start(struct kunit *test, struct timens_task *task,
 	init_completion(&task->exited);
 	map_area(test, &task->t->area, TEST_ADDR + PAGE_SIZE);
 	KUNIT_ASSERT_GT(test, user_mode_thread(timens_task_fn, task,
-					       CLONE_VM | CLONE_FS | CLONE_FILES),
-			0);
+					       CLONE_VM | CLONE_FS |
+					       CLONE_FILES | SIGCHLD), 0);
 	wait_for_completion(&task->touched);
 }
 
@@ -985,8 +2102,7 @@ static void vvar_timens_replace_of_time_data_reaches_namespaces(struct kunit *te
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	vvar_area_join_timens(current->mm, &t->area, t->page[3]);
-	KUNIT_EXPECT_EQ(test, 0, vvar_area_set_slot(&t->area, 0,
-			page_to_pfn(t->page[2]), PAGE_READONLY));
+	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 2), 0);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_none(pte));
 }
@@ -1018,11 +2134,14 @@ static struct kunit_suite vvar_timens_suite = {
 	.exit = restore_populate,
 	.test_cases = vvar_timens_cases,
 };
+
 kunit_test_suite(vvar_timens_suite);
 #endif /* CONFIG_TIME_NS */
 
 kunit_test_suites(&vvar_area_suite, &vvar_fault_suite, &vvar_file_suite,
-		  &vvar_populate_suite, &vvar_race_suite, &vvar_vdso_suite);
+		  &vvar_populate_suite, &vvar_race_suite, &vvar_vdso_suite,
+		  &vvar_mm_suite, &vvar_pat_suite, &vvar_vclock_suite,
+		  &vvar_oom_suite);
 
 MODULE_DESCRIPTION("KUnit tests of vvar areas");
 MODULE_LICENSE("GPL");

@@ -61,11 +61,12 @@ static void print_area(const struct area *a)
 	for (b = lo; b <= hi; b++)
 		if (a->count[b] > most)
 			most = a->count[b];
-	printf("%s: %llu faults; p50 below 2^%u, p99 below 2^%u\n",
-	       a->name, a->total, bucket_of(a, 50) + 1, bucket_of(a, 99) + 1);
+	printf("%s: %llu faults; p50 at most %llu, p99 at most %llu\n",
+	       a->name, a->total, (u64)1 << bucket_of(a, 50),
+	       (u64)1 << bucket_of(a, 99));
 	for (b = lo; b <= hi; b++)
 		printf("%10llu .. %-10llu%8llu |%-50.*s|\n",
-		       b ? (u64)1 << b : 0, ((u64)2 << b) - 1,
+		       b ? ((u64)1 << (b - 1)) + 1 : 0, (u64)1 << b,
 		       a->count[b], (int)((a->count[b] * 50 + most - 1) / most),
 		       "##################################################");
 }
@@ -73,7 +74,8 @@ static void print_area(const struct area *a)
 /*
  * Lines such as
  *   { area: [vvar]   , lat: ~ 2^10  } hitcount:         12
- * and, after them, "    Dropped: 0".
+ * and, after them, "    Dropped: 0". The kernel rounds up: this one is for 513
+ * to 1024.
  */
 static int parse_hist(char *text, struct area **areas, u64 *dropped)
 {
@@ -94,11 +96,13 @@ static int parse_hist(char *text, struct area **areas, u64 *dropped)
 			continue;
 		s = strstr(line, "hitcount:");
 		if (!s || sscanf(s, "hitcount: %llu", &hits) != 1)
-			return err("hist: a line without hitcount: %s", line);
+			return vvar_err("hist: a line without hitcount: %s", line);
 		s = strstr(line, "~ 2^");
-		if (!s || sscanf(s, "~ 2^%u", &b) != 1 || b >= NR_BUCKETS)
-			return err("hist: a line without a power of two: %s: one key has to be lat.log2",
-				   line);
+		if (!s || sscanf(s, "~ 2^%u", &b) != 1 || b >= NR_BUCKETS) {
+			vvar_err("hist: a line without a power of two: %s: one key has to be lat.log2",
+				 line);
+			return -1;
+		}
 		s = strstr(line, "area:");
 		if (s)
 			sscanf(s, "area: %31s", name);
@@ -121,7 +125,7 @@ int cmd_hist(int argc, char **argv)
 
 	if (argc > 2 || !event || event == name || name[0] == '-' ||
 	    event - name >= (int)sizeof(system)) {
-		err("hist: takes one SYSTEM/EVENT, such as synthetic/vvar_latency");
+		vvar_err("hist: takes one SYSTEM/EVENT, such as synthetic/vvar_latency");
 		return 2;
 	}
 	snprintf(system, sizeof(system), "%.*s", (int)(event - name), name);
@@ -130,27 +134,29 @@ int cmd_hist(int argc, char **argv)
 	if (!dir)
 		return 1;
 	if (!tracefs_event_file_exists(NULL, system, event, "enable")) {
-		err("%s/events/%s: no such event: set it up as Documentation/mm/vvar_fault.rst says",
-		    dir, name);
+		vvar_err("%s/events/%s: no such event: set it up as Documentation/mm/vvar_fault.rst says",
+			 dir, name);
 		return 1;
 	}
+	errno = 0;
 	text = tracefs_event_file_read(NULL, system, event, "hist", NULL);
-	if (!text) {
-		err("%s/events/%s/hist: %s: the kernel needs CONFIG_HIST_TRIGGERS",
-		    dir, name, strerror(errno));
+	/* An empty file is none, and no error */
+	if (!text && errno) {
+		vvar_err("%s/events/%s/hist: %s: the kernel needs CONFIG_HIST_TRIGGERS",
+			 dir, name, strerror(errno));
 		return 1;
 	}
-	if (!strstr(text, "# event histogram")) {
-		err("%s/events/%s: no histogram: its trigger is not set",
-		    dir, name);
+	if (!text || !strstr(text, "# event histogram")) {
+		vvar_err("%s/events/%s: no histogram: its trigger is not set",
+			 dir, name);
 		free(text);
 		return 1;
 	}
 	nr = parse_hist(text, &areas, &dropped);
 	free(text);
 	if (!nr)
-		nr = err("%s/events/%s: the histogram is empty: no fault was seen",
-			 dir, name);
+		nr = vvar_err("%s/events/%s: the histogram is empty: no fault was seen",
+			      dir, name);
 	for (; areas; areas = next) {
 		next = areas->next;
 		if (nr > 0)
@@ -158,7 +164,7 @@ int cmd_hist(int argc, char **argv)
 		free(areas);
 	}
 	if (nr > 0 && dropped)
-		printf("LOST: %llu not counted, the histogram was full: give its trigger a larger :size=\n",
+		printf("LOST: %llu not counted: its trigger needs a larger :size=\n",
 		       dropped);
 	return nr > 0 ? 0 : 1;
 }
@@ -272,10 +278,10 @@ static int trace_touch(struct tracefs_instance *in, struct locks *l,
 	pid_t pid;
 
 	if (pipe(go))
-		return err("pipe: %s", strerror(errno));
+		return vvar_err("pipe: %s", strerror(errno));
 	pid = fork();
 	if (pid < 0)
-		return err("fork: %s", strerror(errno));
+		return vvar_err("fork: %s", strerror(errno));
 	if (!pid) {
 		close(go[1]);
 		touch_child(touched, go[0]);
@@ -288,32 +294,32 @@ static int trace_touch(struct tracefs_instance *in, struct locks *l,
 		if (tracefs_event_file_write(in, ev[i][0], ev[i][1], "filter",
 					     filter) < 0 ||
 		    tracefs_event_enable(in, ev[i][0], ev[i][1])) {
-			err("%s:%s: %s", ev[i][0], ev[i][1], strerror(errno));
+			vvar_err("%s:%s: %s", ev[i][0], ev[i][1], strerror(errno));
 			close(go[1]);
 			waitpid(pid, &status, 0);
 			return -1;
 		}
 	}
 	if (write(go[1], "", 1) != 1)
-		err("pipe: %s", strerror(errno));
+		vvar_err("pipe: %s", strerror(errno));
 	close(go[1]);
 	if (waitpid(pid, &status, 0) != pid || status)
-		return err("the touching child ended with wait status %#x",
-			   status);
+		return vvar_err("the touching child ended with wait status %#x",
+				status);
 	for (i = 0; i < 2; i++)
 		tracefs_event_disable(in, ev[i][0], ev[i][1]);
 	if (touched->error)
-		return err("mapping a fresh vvar: %s",
-			   strerror(-touched->error));
+		return vvar_err("mapping a fresh vvar: %s",
+				strerror(-touched->error));
 
 	tep = tracefs_local_events_system(NULL, systems);
 	if (!tep)
-		return err("the formats of lock and exceptions events: %s",
-			   strerror(errno));
+		return vvar_err("the formats of lock and exceptions events: %s",
+				strerror(errno));
 	i = tracefs_iterate_raw_events(tep, in, NULL, 0, on_lock, l);
 	tep_free(tep);
 	if (i)
-		return err("reading the trace: %s", strerror(errno));
+		return vvar_err("reading the trace: %s", strerror(errno));
 	return 0;
 }
 
@@ -327,26 +333,26 @@ int cmd_locks(int argc, char **argv)
 	int ret;
 
 	if (argc > 1 && !check) {
-		err("locks: takes --check or nothing, not '%s'", argv[1]);
+		vvar_err("locks: takes --check or nothing, not '%s'", argv[1]);
 		return 2;
 	}
 	if (!need_tracefs())
 		return 1;
 	if (!tracefs_event_file_exists(NULL, "lock", "lock_acquire",
 				       "enable")) {
-		err("no event lock:lock_acquire: the kernel needs CONFIG_PROVE_LOCKING (configs/debug.config has it)");
+		vvar_err("no event lock:lock_acquire: the kernel needs CONFIG_PROVE_LOCKING (configs/debug.config has it)");
 		return 1;
 	}
 	l.touched = mmap(NULL, sizeof(*l.touched), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (l.touched == MAP_FAILED) {
-		err("mmap: %s", strerror(errno));
+		vvar_err("mmap: %s", strerror(errno));
 		return 1;
 	}
 	snprintf(name, sizeof(name), "vvar-locks.%d", getpid());
 	in = tracefs_instance_create(name);
 	if (!in) {
-		err("trace instance %s: %s", name, strerror(errno));
+		vvar_err("trace instance %s: %s", name, strerror(errno));
 		return 1;
 	}
 	tracefs_instance_set_buffer_size(in, 4096, -1);
@@ -356,19 +362,19 @@ int cmd_locks(int argc, char **argv)
 	if (ret)
 		return 1;
 	if (l.lost) {
-		err("events were lost");
+		vvar_err("events were lost");
 		return 1;
 	}
 	if (l.rounds < 2 || !l.nr) {
-		err("%u of %d touches were seen, with %u locks in the last: was lockdep switched off (by a report in dmesg)?",
-		    l.rounds, ROUNDS, l.nr);
+		vvar_err("%u of %d touches were seen, with %u locks in the last: was lockdep switched off (by a report in dmesg)?",
+			 l.rounds, ROUNDS, l.nr);
 		return 1;
 	}
 	for (i = 0; i < l.nr; i++)
 		printf("%s %s\n", l.fine[i] ? " " : "!", l.line[i]);
 	if (check && l.bad) {
-		err("%u of %u locks are neither RCU nor the VMA's read lock (marked !)",
-		    l.bad, l.nr);
+		vvar_err("%u of %u locks are neither RCU nor the VMA's read lock (marked !)",
+			 l.bad, l.nr);
 		return 1;
 	}
 	return 0;

@@ -72,7 +72,7 @@ static int do_touch(size_t n, size_t pressure)
 		return fail("N touches", ENOMEM);
 	ret = touch_room(&r);
 	if (ret == -ENOENT) {
-		fputs("vvar-latency-load: no [vvar] and [vdso] in /proc/self/maps: booted with vdso=0?\n",
+		fputs("vvar-latency-load: no [vvar], no [vdso]: vdso=0?\n",
 		      stderr);
 		return 1;
 	}
@@ -87,7 +87,7 @@ static int do_touch(size_t n, size_t pressure)
 	for (i = 0; i < n; i++) {
 		ret = touch_map_vdso(&r);
 		if (ret)
-			return fail("arch_prctl(ARCH_MAP_VDSO_64), which needs CONFIG_CHECKPOINT_RESTORE",
+			return fail("ARCH_MAP_VDSO_64 (CONFIG_CHECKPOINT_RESTORE)",
 				    -ret);
 		vvar[i] = touch(r.at);
 		text[i] = touch(r.at + r.vvar);
@@ -112,7 +112,7 @@ static int do_touch(size_t n, size_t pressure)
 	return 0;
 }
 
-static int do_storm(size_t n)
+static int do_storm(const char *self, size_t n)
 {
 	int status;
 	pid_t pid;
@@ -122,8 +122,7 @@ static int do_storm(size_t n)
 		if (pid < 0)
 			return fail("fork", errno);
 		if (!pid) {
-			execl("/proc/self/exe", "vvar-latency-load", "clock",
-			      NULL);
+			execl(self, self, "clock", NULL);
 			_exit(fail("exec", errno));
 		}
 		if (waitpid(pid, &status, 0) != pid)
@@ -155,7 +154,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "clock"))
 		return clock_gettime(CLOCK_MONOTONIC, &ts) ? 1 : 0;
 	if (n && argc == 3 && !strcmp(argv[1], "storm"))
-		return do_storm(n);
+		return do_storm(argv[0], n);
 	if (n && !strcmp(argv[1], "touch") && (argc == 3 || (argc == 4 && kib)))
 		return do_touch(n, kib << 10);
 	fputs(usage, stderr);

@@ -52,7 +52,7 @@ struct cpu {
 	unsigned int	next;
 };
 
-enum ev {
+enum event_id {
 	EV_FAULT, EV_DONE, EV_VVAR, EV_MAP, EV_FORK, EV_RENAME, EV_SWITCH,
 	EV_BEGIN, EV_END, EV_PRINT, EV_REPLACE, EV_POPULATE, NR_EV
 };
@@ -129,8 +129,8 @@ static struct task *find_task(struct reader *r, int pid)
 	return *p;
 }
 
-static u64 number(struct reader *r, enum ev ev, struct tep_record *rec,
-		       const char *name)
+static u64 number(struct reader *r, enum event_id ev, struct tep_record *rec,
+		  const char *name)
 {
 	unsigned long long val = 0;
 
@@ -139,7 +139,7 @@ static u64 number(struct reader *r, enum ev ev, struct tep_record *rec,
 }
 
 /* A string of a record, without the quotes that none has; "" if it is absent */
-static const char *text(struct reader *r, enum ev ev, struct tep_record *rec,
+static const char *text(struct reader *r, enum event_id ev, struct tep_record *rec,
 			const char *name, char *buf, size_t size)
 {
 	int len = 0;
@@ -329,6 +329,7 @@ static void close_fault(struct reader *r, struct task *task, u64 ts,
 		t->faults = must(realloc(t->faults,
 					 t->room * sizeof(*t->faults)));
 	}
+	f->raw = f->lat;
 	t->faults[t->nr] = *f;
 	if (f->area)
 		keep_notes(r, task, t->nr);
@@ -437,7 +438,7 @@ static const char *lock_kind(u64 flags)
 	return flags & 1 ? "spinlock" : "lock";
 }
 
-static void on_contention(struct reader *r, struct task *task, enum ev ev,
+static void on_contention(struct reader *r, struct task *task, enum event_id ev,
 			  struct tep_record *rec)
 {
 	u64 lock = number(r, ev, rec, "lock_addr");
@@ -550,7 +551,7 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 	char name[64];
 	unsigned int i;
 	int type;
-	enum ev ev;
+	enum event_id ev;
 
 	(void)handle;
 	(void)cpu;	/* not the CPU's number if there are several buffers */
@@ -643,33 +644,39 @@ static int check_header(const char *file)
 
 	f = fopen(file, "re");
 	if (!f)
-		return err("%s: %s", file, strerror(errno));
+		return vvar_err("%s: %s", file, strerror(errno));
 	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
 		fclose(f);
-		return err("%s: not a regular file", file);
+		return vvar_err("%s: not a regular file", file);
 	}
 	got = fread(head, 1, sizeof(head), f);
 	fclose(f);
 	if (!got)
-		return err("%s: empty file, not a trace.dat", file);
-	if (got < len || memcmp(head, magic, len))
-		return err("%s: not a trace.dat: it does not begin as trace-cmd(1) or vvar-latency record write it",
-			   file);
+		return vvar_err("%s: empty file, not a trace.dat", file);
+	if (got < len || memcmp(head, magic, len)) {
+		vvar_err("%s: not a trace.dat: it does not begin as trace-cmd(1) or vvar-latency record write it",
+			 file);
+		return -1;
+	}
 	at = len + strnlen(head + len, sizeof(head) - len) + 1;
 	if (at + 6 > got)
-		return err("%s: truncated in its header, after %zu bytes", file,
-			   got);
-	if (head[at] != tep_is_bigendian())
-		return err("%s: recorded on a %s-endian machine, this reader is for %s-endian ones: read it on such a machine",
-			   file, head[at] ? "big" : "little",
-			   head[at] ? "little" : "big");
+		return vvar_err("%s: truncated in its header, after %zu bytes", file,
+				got);
+	if (head[at] != tep_is_bigendian()) {
+		vvar_err("%s: recorded on a %s-endian machine, this reader is for %s-endian ones: read it on such a machine",
+			 file, head[at] ? "big" : "little",
+			 head[at] ? "little" : "big");
+		return -1;
+	}
 	if (head[at + 1] != sizeof(long))
-		return err("%s: recorded with %d-byte longs, this reader knows %zu-byte ones",
-			   file, head[at + 1], sizeof(long));
+		return vvar_err("%s: recorded with %d-byte longs, this reader knows %zu-byte ones",
+				file, head[at + 1], sizeof(long));
 	memcpy(&page_size, head + at + 2, sizeof(page_size));
-	if (page_size != (u32)sysconf(_SC_PAGESIZE))
-		return err("%s: recorded with pages of %u bytes, this reader is for pages of %ld: read it on such a machine",
-			   file, page_size, sysconf(_SC_PAGESIZE));
+	if (page_size != (u32)sysconf(_SC_PAGESIZE)) {
+		vvar_err("%s: recorded with pages of %u bytes, this reader is for pages of %ld: read it on such a machine",
+			 file, page_size, sysconf(_SC_PAGESIZE));
+		return -1;
+	}
 	return 0;
 }
 
@@ -688,32 +695,60 @@ static int check_result(const struct reader *r, const char *file)
 	const struct trace *t = r->t;
 
 	if (!t->events)
-		return err("%s: an empty trace: no events were recorded", file);
-	if (!r->ev[EV_FAULT] || !r->seen[EV_FAULT])
-		return err("%s: %llu events, but no exceptions:page_fault_user among them: record with 'vvar-latency record', or trace-cmd record -e exceptions:page_fault_user",
-			   file, t->events);
-	if (!r->ev[EV_DONE] && !r->ev[EV_VVAR])
-		return err("%s: the end of a fault was not recorded: neither vvar:vvar_fault nor " PROBE_SYSTEM ":" PROBE_DONE " is known there: record with 'vvar-latency record'",
-			   file);
-	if (!r->seen[EV_DONE] && !r->seen[EV_VVAR])
-		return err("%s: %llu faults begin and none ends: neither vvar:vvar_fault nor " PROBE_SYSTEM ":" PROBE_DONE " was enabled",
-			   file, r->seen[EV_FAULT]);
-	if (t->patched && !r->seen[EV_VVAR])
-		return err("%s: %llu user faults of a kernel that has vvar:vvar_fault, but that was not enabled, or never fired: record with 'vvar-latency record'",
-			   file, t->user_faults);
+		return vvar_err("%s: an empty trace: no events were recorded", file);
+	if (!r->ev[EV_FAULT] || !r->seen[EV_FAULT]) {
+		vvar_err("%s: %llu events, but no exceptions:page_fault_user among them: record with 'vvar-latency record', or trace-cmd record -e exceptions:page_fault_user",
+			 file, t->events);
+		return -1;
+	}
+	if (!r->ev[EV_DONE] && !r->ev[EV_VVAR]) {
+		vvar_err("%s: the end of a fault was not recorded: neither vvar:vvar_fault nor vvar_latency:fault_done is known there: record with 'vvar-latency record'",
+			 file);
+		return -1;
+	}
+	if (!r->seen[EV_DONE] && !r->seen[EV_VVAR]) {
+		vvar_err("%s: %llu faults begin and none ends: neither vvar:vvar_fault nor vvar_latency:fault_done was enabled",
+			 file, r->seen[EV_FAULT]);
+		return -1;
+	}
+	if (t->populated && !r->seen[EV_VVAR]) {
+		vvar_err("%s: %llu user faults, none of vvar or vDSO: %llu mappings were populated when they were made; boot with vvar.populate=0 to see faults",
+			 file, t->user_faults, t->populated);
+		return -1;
+	}
+	if (t->patched && !r->seen[EV_VVAR]) {
+		vvar_err("%s: %llu user faults of a kernel that has vvar:vvar_fault, but that was not enabled, or never fired: record with 'vvar-latency record'",
+			 file, t->user_faults);
+		return -1;
+	}
 	if (!count_ours(t))
-		return err("%s: %llu user faults, none of vvar or vDSO%s", file,
-			   t->user_faults, r->seen[EV_MAP] ? "" :
-			   " (and no mappings were recorded to tell them by)");
+		return vvar_err("%s: %llu user faults, none of vvar or vDSO%s", file,
+				t->user_faults, r->seen[EV_MAP] ? "" :
+				" (and no mappings were recorded to tell them by)");
 	return 0;
 }
 
-int trace_read(struct trace *t, const char *file, unsigned int top, bool all)
+/* From what the trace shows to what user space would see untraced */
+static void take_off_costs(struct trace *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr; i++) {
+		struct fault *f = &t->faults[i];
+		s64 cost = (f->retries ? t->cost_retried : t->cost_fault) +
+			   (f->event ? t->cost_event : 0);
+
+		f->lat = (s64)f->lat > cost ? f->lat - cost : 0;
+	}
+}
+
+int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
+	       bool raw)
 {
 	struct tracecmd_input *in, **handles = NULL;
 	struct reader r = { .t = t, .nr_top = top, .all = all };
 	int i, n, ret = -1;
-	enum ev ev;
+	enum event_id ev;
 
 	t->label = file;
 	snprintf(t->unit, sizeof(t->unit), "ns");
@@ -722,8 +757,8 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all)
 
 	in = tracecmd_open(file, TRACECMD_FL_LOAD_NO_PLUGINS);
 	if (!in)
-		return err("%s: damaged or truncated: libtracecmd cannot read it",
-			   file);
+		return vvar_err("%s: damaged or truncated: libtracecmd cannot read it",
+				file);
 	r.tep = tracecmd_get_tep(in);
 	/* check_header() saw to it; tep_get_page_size() does not know it */
 	t->page_size = sysconf(_SC_PAGESIZE);
@@ -743,14 +778,14 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all)
 	for (i = 0; i < n; i++) {
 		handles[i + 1] = tracecmd_buffer_instance_handle(in, i);
 		if (!handles[i + 1]) {
-			err("%s: damaged or truncated: its buffer '%s' cannot be read",
-			    file, tracecmd_buffer_instance_name(in, i));
+			vvar_err("%s: damaged or truncated: its buffer '%s' cannot be read",
+				 file, tracecmd_buffer_instance_name(in, i));
 			goto out;
 		}
 	}
 	if (tracecmd_iterate_events_multi(handles, n + 1, on_record, &r)) {
-		err("%s: damaged: libtracecmd stopped after %llu events",
-		    file, t->events);
+		vvar_err("%s: damaged: libtracecmd stopped after %llu events",
+			 file, t->events);
 		goto out;
 	}
 	t->calibrated &= r.nr_calib[0] && r.nr_calib[1];
@@ -761,6 +796,9 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all)
 		*cost = (s64)percentile(r.calib[i], r.nr_calib[i], 50) -
 			r.untraced[i];
 	}
+	t->calibrated &= !raw;
+	if (t->calibrated)
+		take_off_costs(t);
 	ret = check_result(&r, file);
 out:
 	for (i = 1; i <= n; i++)

@@ -84,9 +84,9 @@ static void teardown(void)
 		tracefs_trace_off(instance);
 		tracefs_print_close(instance);
 		if (tracefs_instance_destroy(instance))
-			err("%s: cannot be removed: %s",
-			    tracefs_instance_get_name(instance),
-			    strerror(errno));
+			vvar_err("%s: cannot be removed: %s",
+				 tracefs_instance_get_name(instance),
+				 strerror(errno));
 		tracefs_instance_free(instance);
 		instance = NULL;
 	}
@@ -105,7 +105,7 @@ static void teardown(void)
 /* What a killed recording left behind. -1 if one is still running. */
 static int clear_stale(void)
 {
-	char **list = tracefs_instances("^" INSTANCE "\\.[0-9]+$");
+	char **list = tracefs_instances("^" INSTANCE "\\.[0-9]*$");
 	struct tracefs_dynevent **probes;
 	int i, pid, ret = 0;
 
@@ -114,8 +114,8 @@ static int clear_stale(void)
 
 		pid = atoi(strchr(list[i], '.') + 1);
 		if (!kill(pid, 0)) {
-			ret = err("process %d is recording already: wait for it, or end it",
-				  pid);
+			ret = vvar_err("process %d is recording already: wait for it, or end it",
+				       pid);
 			break;
 		}
 		old = tracefs_instance_create(list[i]);
@@ -133,8 +133,8 @@ static int clear_stale(void)
 					  PROBE_SYSTEM);
 	for (i = 0; probes && probes[i]; i++) {
 		if (tracefs_dynevent_destroy(probes[i], true))
-			ret = err("the probes of an earlier recording are in use: look for " PROBE_SYSTEM " in %s/kprobe_events",
-				  tracing);
+			ret = vvar_err("probes of vvar_latency are in use: see %s/kprobe_events",
+				       tracing);
 	}
 	tracefs_dynevent_list_free(probes);
 	return ret;
@@ -163,9 +163,9 @@ static int set_probes(void)
 
 	snprintf(path, sizeof(path), "%s/kprobe_events", tracing);
 	if (access(path, W_OK))
-		return err("%s: %s%s", path, strerror(errno), errno == ENOENT ?
-			   ": the kernel needs CONFIG_KPROBE_EVENTS" :
-			   ": run as root");
+		return vvar_err("%s: %s%s", path, strerror(errno), errno == ENOENT ?
+				": the kernel needs CONFIG_KPROBE_EVENTS" :
+				": run as root");
 	if (clear_stale())
 		return -1;
 
@@ -177,8 +177,8 @@ static int set_probes(void)
 						  PROBE_SYSTEM, PROBE_DONE);
 	}
 	if (!probe_done)
-		return err("no return probe on handle_mm_fault(): %s",
-			   strerror(errno));
+		return vvar_err("no return probe on handle_mm_fault(): %s",
+				strerror(errno));
 
 	for (i = 0; i < 2 && !probe_map; i++) {
 		probe_map = tracefs_kprobe_alloc(PROBE_SYSTEM, PROBE_MAP,
@@ -190,8 +190,10 @@ static int set_probes(void)
 		probe_map = NULL;
 	}
 	if (!probe_map && !tracefs_event_file_exists(NULL, "vvar", "vvar_fault",
-						     "enable"))
-		return err("no probe on _install_special_mapping(), and no vvar:vvar_fault event: there is no way to tell vvar from other pages on this kernel");
+						     "enable")) {
+		vvar_err("no probe on _install_special_mapping(), and no vvar:vvar_fault event: there is no way to tell vvar from other pages on this kernel");
+		return -1;
+	}
 	return 0;
 }
 
@@ -220,14 +222,15 @@ static int enable(unsigned int first, unsigned int last, bool on)
 					       "enable")) {
 			if (e->optional)
 				continue;
-			return err("no event %s:%s on this kernel: CONFIG_FTRACE and CONFIG_ENABLE_DEFAULT_TRACERS (or any tracer) are needed",
-				   e->system, e->name);
+			vvar_err("no event %s:%s on this kernel: CONFIG_FTRACE and CONFIG_ENABLE_DEFAULT_TRACERS (or any tracer) are needed",
+				 e->system, e->name);
+			return -1;
 		}
 		ret = on ? tracefs_event_enable(instance, e->system, e->name) :
 			   tracefs_event_disable(instance, e->system, e->name);
 		if (ret)
-			return err("%s %s:%s: %s", on ? "enable" : "disable",
-				   e->system, e->name, strerror(errno));
+			return vvar_err("%s %s:%s: %s", on ? "enable" : "disable",
+					e->system, e->name, strerror(errno));
 	}
 	return 0;
 }
@@ -239,8 +242,8 @@ static int open_instance(const char *clock, unsigned int buffer)
 	snprintf(name, sizeof(name), INSTANCE ".%d", getpid());
 	instance = tracefs_instance_create(name);
 	if (!instance)
-		return err("%s/instances/%s: %s", tracing, name,
-			   strerror(errno));
+		return vvar_err("%s/instances/%s: %s", tracing, name,
+				strerror(errno));
 	/* trace_marker's sleeping threads would be in the way */
 	if (tracefs_instance_file_write(instance, "trace_clock", clock) < 0) {
 		char *known = tracefs_instance_file_read(instance,
@@ -248,15 +251,15 @@ static int open_instance(const char *clock, unsigned int buffer)
 
 		if (known)
 			known[strcspn(known, "\n")] = 0;
-		err("--clock %s: not one of this kernel's: %s", clock,
-		    known ?: "?");
+		vvar_err("--clock %s: not one of this kernel's: %s", clock,
+			 known ?: "?");
 		free(known);
 		return -1;
 	}
 	if (tracefs_instance_set_buffer_size(instance, buffer, -1))
-		return err("--buffer %u: %s", buffer, strerror(errno));
+		return vvar_err("--buffer %u: %s", buffer, strerror(errno));
 	if (tracefs_print_init(instance))
-		return err("%s: no trace_marker: %s", name, strerror(errno));
+		return vvar_err("%s: no trace_marker: %s", name, strerror(errno));
 	return 0;
 }
 
@@ -408,8 +411,8 @@ static void run_calibrate(bool ticks)
 		_exit(ret ? -ret : 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		err("warning: what tracing costs could not be measured (wait status %#x): no \"net\" figures",
-		    status);
+		vvar_err("warning: what tracing costs could not be measured (wait status %#x): no \"net\" figures",
+			 status);
 }
 
 /* ---- marks: what was there before ---- */
@@ -513,13 +516,13 @@ static int run_command(char **argv)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		return err("fork: %s", strerror(errno));
+		return vvar_err("fork: %s", strerror(errno));
 	if (!pid) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
 		signal(SIGHUP, SIG_DFL);
 		execvp(argv[0], argv);
-		err("%s: %s", argv[0], strerror(errno));
+		vvar_err("%s: %s", argv[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
 	}
 	while (waitpid(pid, &status, 0) != pid) {
@@ -545,7 +548,7 @@ static int extract(const char *file)
 	pid_t pid;
 
 	if (pipe2(fd, O_CLOEXEC))
-		return err("pipe: %s", strerror(errno));
+		return vvar_err("pipe: %s", strerror(errno));
 	pid = fork();
 	if (!pid) {
 		/* A ^C is for the command, not for what saves its trace */
@@ -569,7 +572,7 @@ static int extract(const char *file)
 	while (pid > 0 && waitpid(pid, &status, 0) != pid)
 		;
 	if (pid < 0 || status)
-		return err("trace-cmd extract -o %s failed: %s", file, said);
+		return vvar_err("trace-cmd extract -o %s failed: %s", file, said);
 	return 0;
 }
 
@@ -603,8 +606,8 @@ int cmd_record(int argc, char **argv)
 			buffer = strtoul(optarg, &rest, 10);
 			if (*optarg < '0' || *optarg > '9' || *rest ||
 			    !buffer || buffer > 1 << 22) {
-				err("--buffer %s: not a number of KiB from 1 to %d",
-				    optarg, 1 << 22);
+				vvar_err("--buffer %s: not a number of KiB from 1 to %d",
+					 optarg, 1 << 22);
 				return 2;
 			}
 			break;
@@ -614,8 +617,8 @@ int cmd_record(int argc, char **argv)
 		case OPT_ENV:
 			if (!strchr(optarg, '=') || *optarg == '=' ||
 			    nr_env == 32 || strlen(optarg) > 500) {
-				err("--env %s: not of the form name=value",
-				    optarg);
+				vvar_err("--env %s: not of the form name=value",
+					 optarg);
 				return 2;
 			}
 			icount |= !strcmp(optarg, "accelerator=tcg-icount");
@@ -630,19 +633,19 @@ int cmd_record(int argc, char **argv)
 	}
 	argv += optind;
 	if (!*argv) {
-		err("record: no COMMAND; see --help");
+		vvar_err("record: no COMMAND; see --help");
 		return 2;
 	}
 	if (!strcmp(clock, "x86-tsc")) {
 		unit = icount ? "instructions" : "cycles";
 	} else if (!strcmp(clock, "counter") || !strcmp(clock, "uptime") ||
 		   !strcmp(clock, "perf")) {
-		err("--clock %s: too coarse, or no time at all; local, global, mono, mono_raw, boot and x86-tsc will do",
-		    clock);
+		vvar_err("--clock %s: too coarse, or no time at all; local, global, mono, mono_raw, boot and x86-tsc will do",
+			 clock);
 		return 2;
 	}
 	if (system("command -v trace-cmd >/dev/null 2>&1")) {
-		err("no trace-cmd, which writes the file: install trace-cmd");
+		vvar_err("no trace-cmd, which writes the file: install trace-cmd");
 		return 125;
 	}
 
@@ -651,7 +654,7 @@ int cmd_record(int argc, char **argv)
 		return 125;
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0) {
-		err("%s: %s", file, strerror(errno));
+		vvar_err("%s: %s", file, strerror(errno));
 		return 125;
 	}
 	close(fd);
@@ -673,8 +676,11 @@ int cmd_record(int argc, char **argv)
 	if (!signalled)
 		run_calibrate(!strcmp(clock, "x86-tsc"));
 	mark_maps();
-	if (signalled)
+	if (signalled) {
+		vvar_err("signal %d before COMMAND ran: nothing recorded",
+			 signalled);
 		return 128 + signalled;
+	}
 	if (enable(0, last, true))
 		return 125;
 	ret = run_command(argv);

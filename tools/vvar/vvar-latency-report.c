@@ -19,8 +19,7 @@ const char * const by_names[NR_BY] = {
 struct group {
 	char		key[64];
 	struct {
-		u64 *val;		/* sorted */
-		s64	*net;		/* sorted */
+		u64	*val;		/* sorted */
 		size_t	n;
 	} t[2];
 };
@@ -30,27 +29,13 @@ struct groups {
 	size_t		n;
 };
 
-static s64 net(const struct trace *t, const struct fault *f)
-{
-	return (s64)f->lat -
-	       (f->retries ? t->cost_retried : t->cost_fault) -
-	       (f->event ? t->cost_event : 0);
-}
-
-static int cmp_s64(const void *a, const void *b)
-{
-	s64 x = *(const s64 *)a, y = *(const s64 *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int cmp_group(const void *a, const void *b)
 {
 	return strcmp(((const struct group *)a)->key,
 		      ((const struct group *)b)->key);
 }
 
-static void key_of(const struct fault *f, enum by by, char *key, size_t size)
+static void key_of(const struct fault *f, enum group_by by, char *key, size_t size)
 {
 	switch (by) {
 	case BY_PAGE:
@@ -72,7 +57,7 @@ static void key_of(const struct fault *f, enum by by, char *key, size_t size)
 }
 
 static struct groups make_groups(const struct trace *t, unsigned int n,
-				 enum by by)
+				 enum group_by by)
 {
 	struct group *g = NULL;
 	struct groups gs = { };
@@ -108,12 +93,8 @@ static struct groups make_groups(const struct trace *t, unsigned int n,
 				g->t[which].val =
 					must(realloc(g->t[which].val,
 						     room * sizeof(u64)));
-				g->t[which].net =
-					must(realloc(g->t[which].net,
-						     room * sizeof(s64)));
 			}
 			g->t[which].val[j] = f->lat;
-			g->t[which].net[j] = net(&t[which], f);
 		}
 	}
 	for (i = 0; i < gs.n; i++) {
@@ -124,8 +105,6 @@ static struct groups make_groups(const struct trace *t, unsigned int n,
 				continue;
 			qsort(gs.g[i].t[which].val, count, sizeof(u64),
 			      cmp_u64);
-			qsort(gs.g[i].t[which].net, count, sizeof(s64),
-			      cmp_s64);
 		}
 	}
 	if (gs.n)
@@ -140,17 +119,8 @@ static void free_groups(struct groups *gs)
 	for (i = 0; i < gs->n; i++) {
 		free(gs->g[i].t[0].val);
 		free(gs->g[i].t[1].val);
-		free(gs->g[i].t[0].net);
-		free(gs->g[i].t[1].net);
 	}
 	free(gs->g);
-}
-
-static s64 median_net(const struct group *g, unsigned int which)
-{
-	size_t n = g->t[which].n;
-
-	return g->t[which].net[(n + 1) / 2 - 1];
 }
 
 /* File name without directory and .dat */
@@ -170,7 +140,7 @@ static const char *short_label(const struct trace *t)
 	return b;
 }
 
-static void print_table(const struct trace *t, unsigned int n, enum by by)
+static void print_table(const struct trace *t, unsigned int n, enum group_by by)
 {
 	struct groups gs = make_groups(t, n, by);
 	int width = 8;
@@ -184,13 +154,12 @@ static void print_table(const struct trace *t, unsigned int n, enum by by)
 	if (n == 2) {
 		printf("\n%-*s", width, "");
 		for (which = 0; which < n; which++)
-			printf("  | %-*s", t[which].calibrated ? 56 : 46,
-			       short_label(&t[which]));
+			printf("  | %-46s", short_label(&t[which]));
 	}
 	printf("\nby %-*s", width - 3, by_names[by]);
 	for (which = 0; which < n; which++)
-		printf("  |%7s%10s%10s%10s%10s%s", "count", "p50", "p90",
-		       "p99", "max", t[which].calibrated ? "   p50 net" : "");
+		printf("  |%7s%10s%10s%10s%10s", "count", "p50", "p90", "p99",
+		       "max");
 	if (n == 2)
 		printf("  | p50 ratio");
 	putchar('\n');
@@ -204,27 +173,20 @@ static void print_table(const struct trace *t, unsigned int n, enum by by)
 			size_t c = g->t[which].n;
 
 			if (!c) {
-				printf("  |%7d%10s%10s%10s%10s%*s", 0, "-",
-				       "-", "-", "-",
-				       t[which].calibrated ? 10 : 0,
-				       t[which].calibrated ? "-" : "");
+				printf("  |%7d%10s%10s%10s%10s", 0, "-", "-",
+				       "-", "-");
 				continue;
 			}
-			printf("  |%7zu%10llu%10llu%10llu%10llu",
-			       c, percentile(v, c, 50), percentile(v, c, 90),
+			printf("  |%7zu%10llu%10llu%10llu%10llu", c,
+			       percentile(v, c, 50), percentile(v, c, 90),
 			       percentile(v, c, 99), v[c - 1]);
-			if (t[which].calibrated)
-				printf("%10lld", median_net(g, which));
 		}
 		if (n == 2 && g->t[0].n && g->t[1].n) {
-			bool nets = t[0].calibrated && t[1].calibrated &&
-				    median_net(g, 0) > 0;
+			u64 p = percentile(g->t[0].val, g->t[0].n, 50);
+			u64 q = percentile(g->t[1].val, g->t[1].n, 50);
 
-			printf("  | %.2f%s", nets ?
-			       (double)median_net(g, 1) / median_net(g, 0) :
-			       (double)percentile(g->t[1].val, g->t[1].n, 50) /
-			       percentile(g->t[0].val, g->t[0].n, 50),
-			       nets ? " net" : "");
+			if (p)
+				printf("  | %.2f", (double)q / p);
 		}
 		putchar('\n');
 	}
@@ -307,15 +269,16 @@ static void print_head(const struct trace *t)
 	       "the return of handle_mm_fault()" :
 	       "vvar:vvar_fault, inside the handler: record with 'vvar-latency record' for the whole fault");
 	if (t->calibrated) {
-		printf("  tracing adds %lld to a fault, %lld if it is tried again",
+		printf("  less what tracing adds: %lld, %lld if a fault is tried again",
 		       t->cost_fault, t->cost_retried);
 		if (t->patched)
-			printf(", %lld for vvar:vvar_fault",
-			       t->cost_event);
-		puts("; \"net\" is what user space sees untraced");
+			printf(", %lld for vvar:vvar_fault", t->cost_event);
+		putchar('\n');
+	} else {
+		puts("  with what tracing adds");
 	}
 	if (t->lost || t->lost_unknown)
-		printf("  LOST EVENTS: %s%llu of them; faults near a gap are left out: record with a larger --buffer\n",
+		printf("  LOST EVENTS: %s%llu of them; record with a larger --buffer\n",
 		       t->lost_unknown ? "at least " : "", t->lost);
 	else
 		puts("  no events lost");
@@ -326,7 +289,7 @@ static void print_head(const struct trace *t)
 		printf("  %llu faults with no end (signal, exit, or the trace ended)\n",
 		       t->unfinished);
 	if (t->backwards)
-		printf("  %llu faults left out: the trace clock went backwards, record with --clock global\n",
+		printf("  %llu faults that end before they begin: record with --clock global\n",
 		       t->backwards);
 	if (t->replaced || t->populated)
 		printf("  %llu slots replaced, %llu mappings populated\n",
@@ -353,19 +316,20 @@ static void print_top(const struct trace *t, unsigned int top)
 	printf("\n%s: the %zu worst of %zu\n", t->label, n < top ? n : top,
 	       ours(t));
 	for (i = 0; i < n && i < top; i++) {
-		printf("  %llu %s: %s+%llu at 0x%llx, %s; %s %d on CPU %d at %llu.%09llu\n",
-		       f[i]->lat, t->unit, f[i]->area, f[i]->pgoff,
-		       f[i]->addr, f[i]->path, f[i]->comm, f[i]->pid,
-		       f[i]->cpu, f[i]->ts / 1000000000,
+		printf("  %llu (traced: %llu) %s: %s+%llu at 0x%llx, %s;",
+		       f[i]->lat, f[i]->raw, t->unit, f[i]->area, f[i]->pgoff,
+		       f[i]->addr, f[i]->path);
+		printf(" %s %d on CPU %d at %llu.%09llu\n", f[i]->comm,
+		       f[i]->pid, f[i]->cpu, f[i]->ts / 1000000000,
 		       f[i]->ts % 1000000000);
 		fputs(f[i]->notes, stdout);
 	}
 	free(f);
 }
 
-int report_text(struct trace *t, unsigned int n, enum by by, unsigned int top)
+int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int top)
 {
-	static const enum by all[] = { BY_PAGE, BY_PATH, BY_COMM };
+	static const enum group_by all[] = { BY_PAGE, BY_PATH, BY_COMM };
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
@@ -424,7 +388,7 @@ static void metric_name(char *out, size_t size, const char *by,
 	out[at] = 0;
 }
 
-int report_json(struct trace *t, enum by by)
+int report_json(struct trace *t, enum group_by by)
 {
 	bool exact = !strcmp(t->unit, "instructions");
 	json_t *env = json_object(), *metrics = json_array(), *root;
@@ -461,15 +425,12 @@ int report_json(struct trace *t, enum by by)
 			m = metric(name, t->unit, exact, val, gs.g[j].t[0].n);
 			if (!m)
 				break;
-			if (t->calibrated)
-				json_object_set_new(m, "p50_net",
-						    json_integer(median_net(&gs.g[j], 0)));
 			json_array_append_new(metrics, m);
 		}
 		if (j < gs.n) {
 			free_groups(&gs);
-			return err("%s: '%s' does not make a metric: is it UTF-8?",
-				   t->label, name);
+			return vvar_err("%s: '%s' does not make a metric: is it UTF-8?",
+					t->label, name);
 		}
 		free_groups(&gs);
 	}
@@ -480,7 +441,7 @@ int report_json(struct trace *t, enum by by)
 	root = json_pack("{s:s, s:o, s:o}", "schema", "vdso-clock/1",
 			 "environment", env, "metrics", metrics);
 	if (!root || json_dumpf(root, stdout, JSON_INDENT(1)))
-		return err("writing JSON: %s", strerror(errno));
+		return vvar_err("writing JSON: %s", strerror(errno));
 	putchar('\n');
 	json_decref(root);
 	return 0;
@@ -498,21 +459,24 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 	FILE *f;
 
 	if (!histogram(t, n, count, &lo, &hi, &most))
-		return err("%s: nothing to draw", t->label);
+		return vvar_err("%s: nothing to draw", t->label);
 	f = fopen(file, "we");
 	if (!f)
-		return err("%s: %s", file, strerror(errno));
+		return vvar_err("%s: %s", file, strerror(errno));
 	width = left + (hi - lo + 1) * step + 20;
 	if (width < 480)
 		width = 480;
-	fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+	fprintf(f,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
 		width, top + height + 50);
-	fprintf(f, "<text x=\"%d\" y=\"18\" font-size=\"14\">vvar and vDSO faults by latency (%s)</text>\n",
+	fprintf(f,
+		"<text x=\"%d\" y=\"18\" font-size=\"14\">vvar and vDSO faults by latency (%s)</text>\n",
 		left, t->unit);
 	for (which = 0; which < n; which++) {
 		const char *s = short_label(&t[which]);
 
-		fprintf(f, "<rect x=\"%d\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"37\">",
+		fprintf(f,
+			"<rect x=\"%d\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"37\">",
 			left + (int)which * 200, color[which],
 			left + 14 + (int)which * 200);
 		for (; *s; s++)
@@ -530,7 +494,8 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 
 			if (!count[which][b])
 				continue;
-			fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/><text x=\"%d\" y=\"%d\" font-size=\"9\">%zu</text>\n",
+			fprintf(f,
+				"<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"%s\"/><text x=\"%d\" y=\"%d\" font-size=\"9\">%zu</text>\n",
 				x, top + height - h, w - 1, h ?: 1,
 				color[which], x, top + height - h - 3,
 				count[which][b]);
@@ -539,12 +504,13 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 			left + (int)(b - lo) * step, top + height + 16,
 			b ? (u64)1 << b : 0);
 	}
-	fprintf(f, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n</svg>\n",
+	fprintf(f,
+		"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n</svg>\n",
 		left - 6, top + height, width - 10, top + height, left,
 		top + height + 36, t->unit);
 	bad = ferror(f);
 	if (fclose(f) || bad)
-		return err("%s: %s", file, strerror(errno));
+		return vvar_err("%s: %s", file, strerror(errno));
 	return 0;
 }
 
@@ -565,34 +531,40 @@ int report_outside(struct trace *t, const char *file)
 	};
 	json_t *root, *metrics, *m;
 	unsigned int i, seen = 0;
+	int bad = 0;
 	json_error_t error;
 	struct groups gs;
 	size_t j;
 
-	if (!t->calibrated)
-		return err("%s: was not recorded by 'vvar-latency record', so what tracing adds is not known",
-			   t->label);
+	if (!t->calibrated) {
+		vvar_err("%s: was not recorded by 'vvar-latency record', or with --raw: what tracing adds is in its figures",
+			 t->label);
+		return -1;
+	}
 	root = json_load_file(file, 0, &error);
 	if (!root)
-		return err("%s: line %d: %s", file, error.line, error.text);
+		return vvar_err("%s: line %d: %s", file, error.line, error.text);
 	metrics = json_object_get(root, "metrics");
 	if (!json_is_array(metrics)) {
 		json_decref(root);
-		return err("%s: no \"metrics\": not what perf bench vdso-clock -f json writes",
-			   file);
+		return vvar_err("%s: no \"metrics\": not what perf bench vdso-clock -f json writes",
+				file);
 	}
 
 	gs = make_groups(t, 1, BY_PAGE);
-	printf("\nOutside check, p50 in %s%12s%12s%10s\n", t->unit,
-	       "perf bench", "trace, net", "ratio");
+	printf("\nOutside check: p50 in %s\n%-24s%14s%14s%8s\n", t->unit, "",
+	       "perf bench", "this trace", "ratio");
 	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
-		double outside = 0;
+		const char *unit = NULL;
+		double outside = 0, inside;
 
 		json_array_foreach(metrics, j, m) {
 			const char *s = json_string_value(json_object_get(m, "name"));
 
-			if (s && !strcmp(s, pairs[i].metric))
-				outside = json_number_value(json_object_get(m, "p50"));
+			if (!s || strcmp(s, pairs[i].metric))
+				continue;
+			outside = json_number_value(json_object_get(m, "p50"));
+			unit = json_string_value(json_object_get(m, "unit"));
 		}
 		for (j = 0; j < gs.n; j++)
 			if (!strcmp(gs.g[j].key, pairs[i].key))
@@ -600,13 +572,20 @@ int report_outside(struct trace *t, const char *file)
 		if (!outside || j == gs.n)
 			continue;
 		seen++;
-		printf("  %-12s %-10s %16.0f%12lld%10.2f\n",
-		       pairs[i].metric, pairs[i].key, outside,
-		       median_net(&gs.g[j], 0),
-		       median_net(&gs.g[j], 0) / outside);
+		if (!unit || strcmp(unit, t->unit)) {
+			bad = vvar_err("%s: %s is in %s, %s in %s",
+				       file, pairs[i].metric, unit ?: "no unit",
+				       t->label, t->unit);
+			break;
+		}
+		inside = percentile(gs.g[j].t[0].val, gs.g[j].t[0].n, 50);
+		printf("  %-11s %-10s %14.0f%14.0f%8.2f\n", pairs[i].metric,
+		       pairs[i].key, outside, inside, inside / outside);
 	}
 	free_groups(&gs);
 	json_decref(root);
-	return seen ? 0 : err("%s: no fault.vvar or fault.text in it that %s has too",
-			      file, t->label);
+	if (bad)
+		return bad;
+	return seen ? 0 : vvar_err("%s: no fault.vvar or fault.text in it that %s has too",
+				   file, t->label);
 }

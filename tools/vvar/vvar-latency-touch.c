@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * First touches of vvar, vDSO text and the zero page on fresh mappings, without
- * exec. 64-bit x86 only: elsewhere they fail with ENOSYS.
+ * exec. 64-bit x86 only: elsewhere they fail with EOPNOTSUPP.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -85,7 +85,7 @@ int touch_room(struct room *r)
 	char *p;
 
 #ifndef __x86_64__
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 #endif
 	r->page = sysconf(_SC_PAGESIZE);
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -123,7 +123,7 @@ int touch_map_vdso(const struct room *r)
 		return 0;
 	return -errno;
 #else
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 #endif
 }
 

@@ -13,18 +13,20 @@
 
 static const char usage[] =
 "usage: vvar-latency TRACE.DAT [TRACE2.DAT] [--by page|path|comm|cpu] [--all]\n"
-"                    [--top N] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
+"                    [--top N] [--raw] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
 "       vvar-latency record [OPTIONS] -- COMMAND [ARG...]\n"
 "       vvar-latency hist [SYSTEM/EVENT]\n"
 "       vvar-latency locks [--check]\n"
 "\n"
-"How long each first touch of vvar and vDSO took, from exception entry to the end\n"
-"of handle_mm_fault(), on patched and unpatched kernels. Two traces are printed\n"
-"side by side.\n"
+"How long each first touch of vvar and vDSO took, on patched and unpatched\n"
+"kernels: from exception entry to the end of handle_mm_fault(), and if 'record'\n"
+"could measure it, less what tracing adds, which is what user space sees\n"
+"untraced. Two traces are printed side by side.\n"
 "\n"
 "  --by KEY      only the table by that key (default: page, path and comm)\n"
 "  --all         a row for all other user faults, too\n"
 "  --top N       the N worst, with what ran before them and what they waited for\n"
+"  --raw         do not take off what tracing adds\n"
 "  --json        vdso-clock/1, for vvar-compare (one trace)\n"
 "  --svg FILE    draw the histogram\n"
 "  --outside F   set beside what 'perf bench vdso-clock fault -f json' measured\n"
@@ -36,7 +38,7 @@ static const char usage[] =
 "locks prints what one first touch of vvar acquires (needs lockdep); with --check\n"
 "it fails if that is more than RCU and the VMA's read lock.\n";
 
-int err(const char *fmt, ...)
+int vvar_err(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -53,7 +55,7 @@ int err(const char *fmt, ...)
 void *must(void *p)
 {
 	if (!p) {
-		err("out of memory");
+		vvar_err("out of memory");
 		exit(1);
 	}
 	return p;
@@ -68,16 +70,16 @@ const char *need_tracefs(void)
 	dir = tracefs_tracing_dir();
 	if (!dir) {
 		if (geteuid())
-			err("no tracefs that this user can see: run as root");
+			vvar_err("no tracefs that this user can see: run as root");
 		else
-			err("no tracefs: 'mount -t tracefs tracefs /sys/kernel/tracing' (the kernel needs CONFIG_FTRACE)");
+			vvar_err("no tracefs: 'mount -t tracefs none /sys/kernel/tracing' (the kernel needs CONFIG_FTRACE)");
 		return NULL;
 	}
 	snprintf(path, sizeof(path), "%s/events", dir);
 	if (access(path, R_OK | X_OK)) {
-		err("%s: %s%s", path, strerror(errno),
-		    geteuid() ? ": run as root" :
-		    ": is tracefs mounted there, and is CONFIG_FTRACE set?");
+		vvar_err("%s: %s%s", path, strerror(errno),
+			 geteuid() ? ": run as root" :
+			 ": is tracefs mounted there, and is CONFIG_FTRACE set?");
 		return NULL;
 	}
 	return dir;
@@ -89,7 +91,7 @@ static unsigned int number(const char *s, const char *option)
 	unsigned long n = strtoul(s, &rest, 10);
 
 	if (*s < '0' || *s > '9' || *rest || !n || n > 1000000) {
-		err("%s %s: not a number from 1 to 1000000", option, s);
+		vvar_err("%s %s: not a number from 1 to 1000000", option, s);
 		exit(2);
 	}
 	return n;
@@ -97,7 +99,8 @@ static unsigned int number(const char *s, const char *option)
 
 static int cmd_report(int argc, char **argv)
 {
-	enum { OPT_BY = 256, OPT_ALL, OPT_TOP, OPT_JSON, OPT_SVG, OPT_OUT };
+	enum { OPT_BY = 256, OPT_ALL, OPT_TOP, OPT_JSON, OPT_SVG, OPT_OUT,
+	       OPT_RAW };
 	static const struct option options[] = {
 		{ "by",		required_argument,	NULL, OPT_BY },
 		{ "all",	no_argument,		NULL, OPT_ALL },
@@ -105,14 +108,15 @@ static int cmd_report(int argc, char **argv)
 		{ "json",	no_argument,		NULL, OPT_JSON },
 		{ "svg",	required_argument,	NULL, OPT_SVG },
 		{ "outside",	required_argument,	NULL, OPT_OUT },
+		{ "raw",	no_argument,		NULL, OPT_RAW },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ }
 	};
 	const char *svg = NULL, *outside = NULL;
 	struct trace t[2] = { };
-	bool json = false, all = false;
+	bool json = false, all = false, raw = false;
 	unsigned int top = 0, n, i;
-	enum by by = NR_BY;
+	enum group_by by = NR_BY;
 	int opt, ret = 0;
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -122,8 +126,8 @@ static int cmd_report(int argc, char **argv)
 				if (!strcmp(by_names[by], optarg))
 					break;
 			if (by == NR_BY) {
-				err("--by %s: not one of page, path, comm, cpu",
-				    optarg);
+				vvar_err("--by %s: not one of page, path, comm, cpu",
+					 optarg);
 				return 2;
 			}
 			break;
@@ -142,6 +146,9 @@ static int cmd_report(int argc, char **argv)
 		case OPT_OUT:
 			outside = optarg;
 			break;
+		case OPT_RAW:
+			raw = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -151,17 +158,17 @@ static int cmd_report(int argc, char **argv)
 	}
 	n = argc - optind;
 	if (n < 1 || n > 2 || (n == 2 && (json || outside))) {
-		err("%u traces: %s", n, n == 2 ?
-		    "--json and --outside are for one" :
-		    "one or two are needed; see --help");
+		vvar_err("%u traces: %s", n, n == 2 ?
+			 "--json and --outside are for one" :
+			 "one or two are needed; see --help");
 		return 2;
 	}
 
 	for (i = 0; i < n && !ret; i++)
-		ret = trace_read(&t[i], argv[optind + i], top, all);
+		ret = trace_read(&t[i], argv[optind + i], top, all, raw);
 	if (!ret && n == 2 && strcmp(t[0].unit, t[1].unit))
-		ret = err("%s is in %s, %s in %s: record both with the same --clock",
-			  t[0].label, t[0].unit, t[1].label, t[1].unit);
+		ret = vvar_err("%s is in %s, %s in %s: record both with the same --clock",
+			       t[0].label, t[0].unit, t[1].label, t[1].unit);
 	if (!ret)
 		ret = json ? report_json(&t[0], by) :
 			     report_text(t, n, by, top);
@@ -170,7 +177,7 @@ static int cmd_report(int argc, char **argv)
 	if (!ret && outside)
 		ret = report_outside(&t[0], outside);
 	if (!ret && fflush(stdout))
-		ret = err("writing: %s", strerror(errno));
+		ret = vvar_err("writing: %s", strerror(errno));
 	for (i = 0; i < n; i++)
 		trace_free(&t[i]);
 	return ret ? 1 : 0;

@@ -25,7 +25,8 @@ typedef uint32_t u32;
 /* One fault, from exception entry to the return of handle_mm_fault() */
 struct fault {
 	u64	ts;
-	u64	lat;
+	u64	lat;		/* less what tracing adds, if that is known */
+	u64	raw;
 	u64	addr;
 	u64	pgoff;
 	const char	*area;		/* NULL: not vvar or vDSO */
@@ -68,16 +69,17 @@ struct trace {
 	s64		cost_fault, cost_retried, cost_event;
 };
 
-int trace_read(struct trace *t, const char *file, unsigned int top, bool all);
+int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
+	       bool raw);
 void trace_free(struct trace *t);
 
-enum by { BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
+enum group_by { BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
 
 extern const char * const by_names[NR_BY];
 
 /* t[0..n), n being 1 or 2; @by may be NR_BY for page, path and comm */
-int report_text(struct trace *t, unsigned int n, enum by by, unsigned int top);
-int report_json(struct trace *t, enum by by);
+int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int top);
+int report_json(struct trace *t, enum group_by by);
 int report_svg(struct trace *t, unsigned int n, const char *file);
 int report_outside(struct trace *t, const char *file);
 
@@ -86,7 +88,7 @@ int cmd_hist(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
 
 /* Reports on stderr. Always -1, or with a status as the exit status. */
-__printf(1, 2) int err(const char *fmt, ...);
+__printf(1, 2) int vvar_err(const char *fmt, ...);
 /* Ends the program when there is no memory */
 void *must(void *p);
 /* Is tracefs there, and may we? The directory, or NULL after a message. */

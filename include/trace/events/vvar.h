@@ -9,22 +9,10 @@
 #include <linux/tracepoint.h>
 #include <asm/memtype.h>
 
-/* What the core asked of an area: the pages around a fault, or one page */
-#define VVAR_PATH_TRACE			\
-	EM(VVAR_MAP_PAGES, "map_pages")	\
-	EMe(VVAR_FAULT, "fault")
-
-#define VVAR_CACHE_TRACE			\
-	EM(_PAGE_CACHE_MODE_WB, "WB")		\
-	EM(_PAGE_CACHE_MODE_WC, "WC")		\
-	EM(_PAGE_CACHE_MODE_UC_MINUS, "UC-")	\
-	EM(_PAGE_CACHE_MODE_UC, "UC")		\
-	EM(_PAGE_CACHE_MODE_WT, "WT")		\
-	EMe(_PAGE_CACHE_MODE_WP, "WP")
-
 #ifndef _TRACE_VVAR_DECLARED
 #define _TRACE_VVAR_DECLARED
 
+/* What the core asked for: the pages around a fault, or one page */
 enum vvar_path { VVAR_MAP_PAGES, VVAR_FAULT };
 
 /* In mm/vvar_fault.c: a fault has one static branch, not two */
@@ -33,18 +21,29 @@ void vvar_trace_unreg(void);
 
 #endif
 
-#undef EM
-#undef EMe
-#define EM(a, b)	TRACE_DEFINE_ENUM(a);
-#define EMe(a, b)	TRACE_DEFINE_ENUM(a);
+TRACE_DEFINE_ENUM(VVAR_MAP_PAGES);
+TRACE_DEFINE_ENUM(VVAR_FAULT);
 
-VVAR_PATH_TRACE
-VVAR_CACHE_TRACE
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WB);
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WC);
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_UC_MINUS);
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_UC);
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WT);
+TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WP);
 
-#undef EM
-#undef EMe
-#define EM(a, b)	{ a, b },
-#define EMe(a, b)	{ a, b }
+#define show_vvar_path(path)				\
+	__print_symbolic(path,				\
+		{ VVAR_MAP_PAGES, "map_pages" },	\
+		{ VVAR_FAULT, "fault" })
+
+#define show_vvar_cache(mode)				\
+	__print_symbolic(mode,				\
+		{ _PAGE_CACHE_MODE_WB, "WB" },		\
+		{ _PAGE_CACHE_MODE_WC, "WC" },		\
+		{ _PAGE_CACHE_MODE_UC_MINUS, "UC-" },	\
+		{ _PAGE_CACHE_MODE_UC, "UC" },		\
+		{ _PAGE_CACHE_MODE_WT, "WT" },		\
+		{ _PAGE_CACHE_MODE_WP, "WP" })
 
 /*
  * A first touch of an area or of vDSO text, when its page is mapped. @pte is
@@ -58,16 +57,16 @@ TRACE_EVENT_FN(vvar_fault,
 	TP_ARGS(vmf, pte, path, published, lost, result),
 
 	TP_STRUCT__entry(
-		__string(	area,	vmf->vma->vm_ops->name(vmf->vma))
-		__field(	unsigned long,	address		)
-		__field(	unsigned long,	pgoff		)
-		__field(	unsigned long,	pfn		)
-		__field(	unsigned int,	cache		)
-		__field(	unsigned int,	path		)
-		__field(	unsigned int,	published	)
-		__field(	unsigned int,	lost		)
-		__field(	unsigned int,	result		)
-		__field(	bool,		vma_lock	)
+		__string(area, vmf->vma->vm_ops->name(vmf->vma))
+		__field(unsigned long, address)
+		__field(unsigned long, pgoff)
+		__field(unsigned long, pfn)
+		__field(unsigned int, cache)
+		__field(unsigned int, path)
+		__field(unsigned int, published)
+		__field(unsigned int, lost)
+		__field(unsigned int, result)
+		__field(bool, vma_lock)
 	),
 
 	TP_fast_assign(
@@ -86,8 +85,8 @@ TRACE_EVENT_FN(vvar_fault,
 	TP_printk("area=%s pgoff=%lu address=0x%lx pfn=0x%lx cache=%s path=%s published=%u lost=%u result=%s lock=%s",
 		__get_str(area), __entry->pgoff, __entry->address,
 		__entry->pfn,
-		__print_symbolic(__entry->cache, VVAR_CACHE_TRACE),
-		__print_symbolic(__entry->path, VVAR_PATH_TRACE),
+		show_vvar_cache(__entry->cache),
+		show_vvar_path(__entry->path),
 		__entry->published, __entry->lost,
 		__print_flags(__entry->result, "|", VM_FAULT_RESULT_TRACE),
 		__entry->vma_lock ? "vma" : "mmap"),
@@ -101,40 +100,38 @@ TRACE_EVENT_FN(vvar_fault,
  */
 TRACE_EVENT(vvar_replace,
 
-	TP_PROTO(const char *area, unsigned int pgoff, u64 old, u64 new,
+	TP_PROTO(const char *area, unsigned int pgoff, pte_t old, pte_t new,
 		 u64 grace_ns, unsigned long mappings),
 
 	TP_ARGS(area, pgoff, old, new, grace_ns, mappings),
 
 	TP_STRUCT__entry(
-		__string(	area,	area		)
-		__field(	unsigned int,	pgoff		)
-		__field(	unsigned long,	old_pfn		)
-		__field(	unsigned long,	new_pfn		)
-		__field(	unsigned int,	old_cache	)
-		__field(	unsigned int,	new_cache	)
-		__field(	u64,		grace_ns	)
-		__field(	unsigned long,	mappings	)
+		__string(area, area)
+		__field(unsigned int, pgoff)
+		__field(unsigned long, old_pfn)
+		__field(unsigned long, new_pfn)
+		__field(unsigned int, old_cache)
+		__field(unsigned int, new_cache)
+		__field(u64, grace_ns)
+		__field(unsigned long, mappings)
 	),
 
 	TP_fast_assign(
 		__assign_str(area);
 		__entry->pgoff = pgoff;
-		__entry->old_pfn = pte_pfn(__pte(old));
-		__entry->new_pfn = pte_pfn(__pte(new));
-		__entry->old_cache =
-			pgprot2cachemode(pte_pgprot(__pte(old)));
-		__entry->new_cache =
-			pgprot2cachemode(pte_pgprot(__pte(new)));
+		__entry->old_pfn = pte_pfn(old);
+		__entry->new_pfn = pte_pfn(new);
+		__entry->old_cache = pgprot2cachemode(pte_pgprot(old));
+		__entry->new_cache = pgprot2cachemode(pte_pgprot(new));
 		__entry->grace_ns = grace_ns;
 		__entry->mappings = mappings;
 	),
 
 	TP_printk("area=%s pgoff=%u old_pfn=0x%lx old_cache=%s new_pfn=0x%lx new_cache=%s grace_ns=%llu mappings=%lu",
 		__get_str(area), __entry->pgoff, __entry->old_pfn,
-		__print_symbolic(__entry->old_cache, VVAR_CACHE_TRACE),
+		show_vvar_cache(__entry->old_cache),
 		__entry->new_pfn,
-		__print_symbolic(__entry->new_cache, VVAR_CACHE_TRACE),
+		show_vvar_cache(__entry->new_cache),
 		__entry->grace_ns, __entry->mappings)
 );
 
@@ -147,9 +144,9 @@ TRACE_EVENT(vvar_populate,
 	TP_ARGS(area, address, published),
 
 	TP_STRUCT__entry(
-		__string(	area,	area		)
-		__field(	unsigned long,	address		)
-		__field(	unsigned int,	published	)
+		__string(area, area)
+		__field(unsigned long, address)
+		__field(unsigned int, published)
 	),
 
 	TP_fast_assign(
@@ -161,9 +158,6 @@ TRACE_EVENT(vvar_populate,
 	TP_printk("area=%s address=0x%lx published=%u", __get_str(area),
 		__entry->address, __entry->published)
 );
-
-#undef EM
-#undef EMe
 
 #endif /* _TRACE_VVAR_H */
 

@@ -1,0 +1,317 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vvar-latency against what is known from elsewhere: user space's own clock, a
+# count by trace-cmd and awk, and traces that are broken on purpose. Runs in a
+# guest of each kernel (default: stock vvar), counting instructions.
+# Usage: latency-test.sh [KERNEL...]; OUT names the directory of the kernels and
+# of vvar-latency.
+# Functions are called by name, and commands are lists of words
+# shellcheck disable=SC2317,SC2086
+set -eu
+
+top=$(cd "$(dirname "$0")/../../../.." && pwd)
+OUT=${OUT:-$top/build}
+export OUT
+
+nr=0 failed=0
+result()
+{
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $nr $kernel: $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $nr $kernel: $2"
+		sed 's/^/# /' out err
+	fi
+}
+
+# expect STATUS WORDS WHAT COMMAND...: wants the status and, on stdout or stderr,
+# the words (an extended regular expression)
+expect()
+{
+	want=$1 words=$2 what=$3
+	shift 3
+	got=0
+	"$@" > out 2> err || got=$?
+	ok=0
+	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
+	cat out err | grep -Eq -e "$words" ||
+		{ ok=1; echo "# no '$words' in the output"; }
+	result $ok "$what"
+}
+
+# check WHAT COMMAND...: wants status 0
+check()
+{
+	what=$1
+	shift
+	got=0
+	"$@" > out 2> err || got=1
+	result $got "$what"
+}
+
+# --- a trace.dat by trace-cmd report and awk alone ----------------------------
+
+# Count and p50 of the page at ADDRESS, of the first touches by vvar-latency-lo
+by_awk()
+{
+	trace-cmd report -t -i "$1" 2>/dev/null |
+	awk -v at="address=$2" '
+		/vvar-latency-lo-.* page_fault_user:/ {
+			n = split($0, f); open = 0
+			for (i = 1; i <= n; i++)
+				if (f[i] == at)
+					open = 1
+			begin = stamp()
+			retried = 0
+		}
+		open && /vvar-latency-lo-.* fault_done:/ {
+			if (/ret=0x400/) { retried = 1; next }
+			if (retried || patched)
+				print stamp() - begin
+			open = 0
+		}
+		/vvar-latency-lo-.* vvar_fault:/ { patched = 1 }
+		/vvar-latency-lo-.* page_fault_user:/ { patched = 0 }
+		# 12.000345678: -> 345678, of one second that does not wrap
+		function stamp(  s) {
+			match($0, /[0-9]+\.[0-9]+:/)
+			s = substr($0, RSTART, RLENGTH - 1)
+			sub(/^[0-9]*[0-9][0-9]\./, "", s)
+			sub(/^[0-9]\./, "", s)
+			return s + 0
+		}' | sort -n | awk '{ v[NR] = $1 }
+		END { print NR, v[int((NR + 1) / 2)] }'
+}
+
+# Ours, of the same: the tables by page, of the process alone
+by_us()
+{
+	"$OUT/vvar-latency" "$1" --raw --json --by page |
+	python3 -c '
+import json, sys
+for m in json.load(sys.stdin)["metrics"]:
+    if m["name"] == "trace.page.vvar.0":
+        print(m["n"], m["p50"])'
+}
+
+# --- in the guest --------------------------------------------------------------
+
+clean()
+{
+	[ ! -s /sys/kernel/tracing/kprobe_events ] &&
+	[ -z "$(ls /sys/kernel/tracing/instances)" ]
+}
+
+# near A B PERCENT
+near()
+{
+	echo "# $1 and $2"
+	awk -v a="$1" -v b="$2" -v p="$3" 'BEGIN {
+		d = a > b ? a - b : b - a
+		exit !(a > 0 && d * 100 <= p * b) }'
+}
+
+p50()
+{
+	"$OUT/vvar-latency" "$1" --by page | awk -v page="$2" \
+		'$1 == page { print $4 }'
+}
+
+# Waits until a command that makes the file does so
+running()
+{
+	until [ -e running ]; do
+		sleep 0.1
+	done
+	rm running
+}
+
+record_tests()
+{
+	load=$OUT/vvar-latency-load
+	record="$vl record --clock x86-tsc --env accelerator=tcg-icount"
+
+	$load touch 100 > untraced
+	expect 7 'written' "record passes the command's status on" \
+		$record -o seven.dat -- sh -c 'exit 7'
+	expect 127 'No such file' "record of a command that is not there" \
+		$record -o no.dat -- ./no-such-command
+	check "record touches" $record -o touch.dat -- $load touch 100
+	check "record leaves nothing behind" clean
+	cp touch.dat /tmp/touch.dat
+
+	expect 0 '\[vvar\]\+0 ' "touches are in the table" $vl touch.dat
+	for page in vvar vdso; do
+		want=$(awk -v n=$page '$1 == n { print $3 }' untraced)
+		check "p50 of $page is what user space sees untraced" \
+			near "$(p50 touch.dat "[$page]+0")" "$want" 3
+	done
+
+	at=$(trace-cmd report -i touch.dat 2>/dev/null | awk '
+		/vvar-latency-lo-.* map: .*\[vvar\]/ {
+			for (i = 1; i <= NF; i++)
+				if ($i ~ /^addr=/)
+					at = substr($i, 6) }
+		END { print at }')
+	by_awk touch.dat "$at" > awk.txt
+	by_us touch.dat > us.txt
+	check "the count is awk's, but for what exec touched" awk '
+		NR == FNR { n = $1; next }
+		{ exit !(n == 100 && $1 >= n && $1 <= n + 2) }' awk.txt us.txt
+	check "p50 is awk's" awk '
+		NR == FNR { p = $2; next }
+		{ exit !(p > 0 && p == $2) }' awk.txt us.txt
+
+	expect 0 'CPU goes from|back from the handler' "--top says what happened" \
+		$vl touch.dat --top 3
+	expect 0 '\[vvar\]\+0 .*1\.00' "two traces side by side" \
+		$vl touch.dat /tmp/touch.dat
+	check "--svg draws" $vl touch.dat --svg out.svg
+	check "the drawing is XML" python3 -c \
+		'import xml.dom.minidom as m; m.parse("out.svg")'
+
+	# Signals and other recordings
+	wait="touch running; exec sleep 100"
+	(running; kill -INT "$(pgrep -o -x vvar-latency)") &
+	expect 130 'before the signal' "SIGINT ends a recording in order" \
+		$record -o int.dat -- sh -c "$wait"
+	check "SIGINT leaves nothing behind" clean
+	$record -o killed.dat -- sh -c "$wait" 2> /dev/null &
+	pid=$!
+	running
+	expect 125 'recording already' "two recordings at once" \
+		$record -o second.dat -- true
+	kill -KILL $pid
+	wait $pid || :
+	check "a recording after one that was killed" \
+		$record -o after.dat -- $load storm 2
+	check "it clears up after both" clean
+	expect 0 'LOST EVENTS' "lost events are said" sh -c \
+		"$record --buffer 64 -o lost.dat -- $load storm 40 && $vl lost.dat"
+}
+
+error_tests()
+{
+	# Traces that say nothing, or not enough
+	trace-cmd record -o switch.dat -e sched_switch true > /dev/null 2>&1
+	trace-cmd record -o begin.dat -e page_fault_user true > /dev/null 2>&1
+	expect 1 'no exceptions:page_fault_user among them' \
+		"a trace of something else" $vl switch.dat
+	expect 1 'end of a fault was not recorded|none ends|was not enabled' \
+		"a trace without the end of faults" $vl begin.dat
+	trace-cmd reset > /dev/null 2>&1
+	mkdir /sys/kernel/tracing/instances/quiet
+	trace-cmd extract -B quiet -o quiet.dat > /dev/null 2>&1
+	rmdir /sys/kernel/tracing/instances/quiet 2>/dev/null || :
+	expect 1 'an empty trace' "an empty trace" $vl quiet.dat
+
+	# Files
+	: > empty.dat
+	expect 1 'empty file' "an empty file" $vl empty.dat
+	expect 1 'No such file' "a file that is not there" $vl nowhere.dat
+	expect 1 'not a regular file' "a directory" $vl /tmp
+	expect 1 'not a trace.dat' "a foreign file" $vl "$0"
+	head -c 14 touch.dat > header.dat
+	expect 1 'truncated' "a file that ends in the header" $vl header.dat
+	size=$(stat -c %s touch.dat)
+	for percent in 10 50 90 99; do
+		head -c $((size * percent / 100)) touch.dat > short.dat
+		expect 1 'truncated|damaged' "a file cut at $percent %" \
+			$vl short.dat
+	done
+	# magic, version string, then endianness, size of long, page size
+	at=$(python3 -c 'print(open("touch.dat", "rb").read().index(b"\0", 10) + 1)')
+	cp touch.dat big.dat
+	printf '\001' | dd of=big.dat bs=1 seek="$at" conv=notrunc 2>/dev/null
+	expect 1 'big-endian' "a trace of another endianness" $vl big.dat
+	cp touch.dat page.dat
+	printf '\000\000\001\000' |
+		dd of=page.dat bs=1 seek=$((at + 2)) conv=notrunc 2>/dev/null
+	expect 1 'pages of 65536' "a trace of another page size" $vl page.dat
+
+	# Options
+	expect 2 'not one of page' "--by nonsense" $vl touch.dat --by nonsense
+	expect 2 'not a number' "--top nonsense" $vl touch.dat --top 1x
+	expect 2 'one or two' "no trace" $vl --by page
+	expect 2 'for one' "--json of two traces" $vl touch.dat touch.dat --json
+	expect 2 'no COMMAND' "record of nothing" $vl record
+	expect 125 'not one of this kernel' "record with an unknown clock" \
+		$vl record --clock sundial -- true
+	expect 2 'not a number' "record with no buffer" \
+		$vl record --buffer 0 -- true
+	expect 1 'Permission|No such file|cannot' "--svg where nothing can be" \
+		$vl touch.dat --svg /proc/x.svg
+	expect 1 'JSON|expected|No such|Unable|unable' "--outside of a foreign file" \
+		$vl touch.dat --outside "$0"
+
+	# tracefs
+	user="setpriv --reuid 65534 --regid 65534 --clear-groups"
+	mkdir open
+	chmod 777 open
+	expect 125 'run as root' "record without permission" \
+		$user $vl record -o open/x.dat -- true
+	expect 1 'run as root' "hist without permission" $user $vl hist
+	expect 1 'no such event' "hist of an event that is not there" $vl hist
+	expect 125 'no tracefs' "record without tracefs" unshare -m sh -c \
+		"umount /sys/kernel/tracing; umount /sys/kernel/debug;
+		 $user $vl record -o open/x.dat -- true"
+}
+
+# The lines that Documentation/mm/vvar_fault.rst has
+hist_tests()
+{
+	cd /sys/kernel/tracing
+	keys=hist:keys=common_pid
+	if [ -d events/vvar ]; then
+		echo 's:vvar_latency u64 lat; char area[]' >> dynamic_events
+		end=events/vvar/vvar_fault args=,area by=area,
+	else
+		echo 'r:vvar_special special_mapping_fault' >> kprobe_events
+		echo 's:vvar_latency u64 lat' >> dynamic_events
+		end=events/kprobes/vvar_special args='' by=''
+	fi
+	echo "$keys:ts0=common_timestamp" > events/exceptions/page_fault_user/trigger
+	echo "$keys:lat=common_timestamp-\$ts0:onmatch(exceptions.page_fault_user).trace(vvar_latency,\$lat$args)" > $end/trigger
+	cd - > /dev/null
+	expect 1 'no histogram' "hist before its trigger is set" $vl hist
+	echo "hist:keys=${by}lat.log2" \
+		> /sys/kernel/tracing/events/synthetic/vvar_latency/trigger
+	"$OUT/vvar-latency-load" touch 100 > /dev/null
+	expect 0 'faults; p50 at most (1024|2048|4096)' "hist reads the kernel's" \
+		$vl hist
+	# 200 touches, and some of the processes between
+	check "hist counts every touch" sh -c "$vl hist | awk '
+		/faults;/ { n += \$2 } END { exit !(n >= 200 && n <= 220) }'"
+}
+
+if [ "${1:-}" = --guest ]; then
+	kernel=$2
+	vl=$OUT/vvar-latency
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	cd "$dir"
+	record_tests
+	error_tests
+	hist_tests
+	echo "1..$nr"
+	echo "# $kernel: $((nr - failed)) passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+fi
+
+[ $# -gt 0 ] || set -- stock vvar
+for program in vvar-latency vvar-latency-load; do
+	[ -x "$OUT/$program" ] ||
+		make -s -C "$top" OUT="$OUT" "$OUT/$program" >&2
+done
+echo "TAP version 13"
+status=0
+for kernel; do
+	"$top/scripts/guest" --kernel "$kernel" --icount \
+		--append 'norandmaps vvar.populate=0' -- \
+		env OUT="$OUT" "$top/tools/testing/selftests/vvar/latency-test.sh" \
+		--guest "$kernel" || status=1
+done
+exit $status

@@ -6,6 +6,8 @@ KSRC ?=
 ACCEL ?= auto
 OUT ?= build
 JOBS ?= $(shell nproc)
+DURATION ?= 60
+CALLS ?= 20000
 
 override OUT := $(abspath $(OUT))
 export KERNEL KSRC ACCEL OUT JOBS
@@ -21,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 PACKAGES = bc bison ccache cpio flex gcc gcc-multilib kmod libc6-dev \
 	libdw-dev libelf-dev libjansson-dev libssl-dev libtraceevent-dev \
 	libtracefs-dev lz4 make patch perl pkg-config python3 \
-	qemu-system-x86 xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
+	qemu-system-x86 spin xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
 
 .PHONY: help
 help:
@@ -32,10 +34,17 @@ help:
 ##   make test        all that CI runs; ends in "N passed, N failed"
 ##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
 ##   make selftests   the kernel's own on stock and patched, and ours
+##   make conformance what user space sees, line by line against stock
+##   make model       the lock-free protocol in spin
+##   make stress      races                         [DURATION=60]
+##   make fuzz        random mm calls               [CALLS=20000]
+##   make debug-test  KUnit, selftests and stress under KASAN and lockdep
+##   make report      an HTML page from the last bench
+##   make compare     two revisions of this repository [A=rev B=rev]
 ## Pieces
 ##   make deps        install what is missing (Debian; as root)
 ##   make kernel-stock kernel-vvar perf tools
-##   make clean       remove $(OUT)
+##   make clean       remove what was built
 ## Variables
 ##   KERNEL=6.12      patch series, and Debian's linux-source package
 ##   KSRC=dir         your own kernel tree instead (copied, never changed)
@@ -124,6 +133,50 @@ kunit: deps
 selftests: kernel-stock kernel-vvar tools
 	@scripts/selftests same
 	@scripts/selftests ours
+
+# Programs of tools/testing/selftests/vvar that have a target of their own
+SELFTESTS = $(OUT)/selftests/vvar
+.PHONY: selftests-build conformance model stress fuzz perf-check
+selftests-build: kernel-vvar tools
+	@scripts/selftests build
+
+# A kernel without the HPET's page: [vvar] as long as stock has it
+conformance: kernel-stock tools
+	@scripts/kernel nohpet configs/nohpet.config
+	@scripts/conformance stock nohpet
+
+model: deps
+	@tools/testing/selftests/vvar/model/run.sh
+
+stress: selftests-build
+	@scripts/guest --append vdso_hpet=1 --timeout $$(($(DURATION) * 2 + 300)) \
+		$(GUEST) -- $(SELFTESTS)/stress $(DURATION)
+
+fuzz: selftests-build
+	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)
+
+perf-check: kernel-stock kernel-vvar perf tools
+	@scripts/perf-check --kernel stock --kernel vvar
+
+# --- comparing -------------------------------------------------------------
+
+.PHONY: bench-json compare report baseline
+bench-json: kernel-stock kernel-vvar perf tools
+	@scripts/bench --json
+
+compare:
+	@scripts/compare $(A) $(B)
+
+report: $(OUT)/vvar-compare
+	@scripts/deps gnuplot-nox
+	@scripts/report -o $(OUT)/report.html $(OUT)/bench/stock-*.json -- \
+		$(OUT)/bench/vvar-*.json
+
+# --- debug kernels ---------------------------------------------------------
+
+.PHONY: debug-test
+debug-test: kernel-debug tools
+	@scripts/debug-test debug
 
 .PHONY: clean
 clean:

@@ -182,7 +182,7 @@ static noinline void vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd,
 				       unsigned long addr, pgoff_t pgoff,
 				       unsigned long todo, struct page *timens)
 {
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* the page table's */
 	pte_t *ptep;
 
 	if (!static_branch_unlikely(&vvar_locked)) {
@@ -214,13 +214,15 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	struct vvar_area *area = vma->vm_private_data;
 	struct page *timens = vvar_timens_page(vma);
 	unsigned long todo = READ_ONCE(area->in_use);
+	pte_t *ptep;
 
 	if (unlikely(timens) && area->timens_slot >= 0)
 		todo |= BIT(area->timens_slot);
 	todo &= GENMASK(last, first);
 	todo |= BIT(vmf->pgoff);
 
-	if (unlikely(pmd_none(*vmf->pmd)) && vmf->prealloc_pte)
+	/* do_fault_around() and __do_fault() have seen to it */
+	if (unlikely(pmd_none(*vmf->pmd)))
 		pmd_install(vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
 	/*
@@ -228,12 +230,13 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	 * huge page or goes away. This one does neither (3. above), and is
 	 * not in highmem (vvar_init()).
 	 */
-	if (static_branch_unlikely(&vvar_locked) || unlikely(timens))
+	if (static_branch_unlikely(&vvar_locked) || unlikely(timens)) {
 		vvar_publish_slow(vma, vmf->pmd, vmf->address, vmf->pgoff,
 				  todo, timens);
-	else
-		vvar_publish_slots(vma, todo, pte_offset_kernel(vmf->pmd,
-				   vmf->address) - vmf->pgoff, NULL, false);
+	} else {
+		ptep = pte_offset_kernel(vmf->pmd, vmf->address);
+		vvar_publish_slots(vma, todo, ptep - vmf->pgoff, NULL, false);
+	}
 	return VM_FAULT_NOPAGE;
 }
 
@@ -526,14 +529,14 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
 void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
 			   struct page *timens)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
 		if (!vma_is_vvar_area(vma, area))
 			continue;
-		/* A thread of vfork() or a ptracer's reader may be faulting */
+		/* Keeps off faults that hold no mmap_lock */
 		vma_start_write(vma);
 		zap_vma_pages(vma);
 		vvar_populate(vma, timens);
@@ -564,7 +567,7 @@ static void vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
 			     ((first - vma->vm_pgoff) << PAGE_SHIFT);
 	pte_t *start, *ptep;
 	unsigned int nr = 0;
-	spinlock_t *ptl;
+	spinlock_t *ptl;	/* the page table's */
 	pgoff_t i;
 
 	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);

@@ -115,6 +115,7 @@ static void vvar_update_vclocks(struct work_struct *work)
 			vvar_pat_clear_slot(&vvar_area, page->slot);
 	}
 }
+
 static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
 
 /**

@@ -70,7 +70,11 @@ enum vdso_clock_mode vdso_hpet_mode(unsigned long address);
 int vdso_hpet_enable(struct clocksource *cs);
 void vdso_hpet_disable(struct clocksource *cs);
 #else
-#define vdso_hpet_mode(address)	VDSO_CLOCKMODE_NONE
+static inline enum vdso_clock_mode vdso_hpet_mode(unsigned long address)
+{
+	return VDSO_CLOCKMODE_NONE;
+}
+
 #define vdso_hpet_enable	NULL
 #define vdso_hpet_disable	NULL
 #endif

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The HPET as the vDSO's clock, which takes vdso_hpet=1 on the kernel's command
+ * line: clock_gettime() makes no system call, agrees with it, does not run
+ * back, and the registers leave every process when the clocksource changes.
+ * Without vdso_hpet=1, clocksource hpet means system calls and no process ever
+ * has the registers.
+ *
+ *   hpet [SECONDS]	how long to compare vDSO and system call (default 5)
+ *   hpet --wrap	until the counter's low 32 bits have wrapped, too
+ *
+ * Switches the clocksource: meant for a guest. Built for 64 bits, x32 and 32
+ * bits.
+ */
+#define _GNU_SOURCE
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+
+#include "clocksource.h"
+
+#define CALLS		10000
+#define READERS		4
+#define HPET_PERIOD	4	/* femtoseconds, high half of the first register */
+#define HPET_COUNTER	0xf0
+/* An emulated CPU, busy with something else, can take a while */
+#define WAIT_MS		5000
+
+static struct areas as;
+static unsigned long long registers;
+static bool wanted;
+
+/* --- how many of a process's reads are system calls --------------------- */
+
+static volatile sig_atomic_t trapped;
+
+/* The call does not happen: it returns what this puts in its register */
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+#ifdef __i386__
+	uc->uc_mcontext.gregs[REG_EAX] = -EINVAL;
+#else
+	uc->uc_mcontext.gregs[REG_RAX] = -EINVAL;
+#endif
+	trapped++;
+}
+
+static bool trap_clock_calls(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+#ifdef SYS_clock_gettime64
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime64, 1, 0),
+#endif
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {
+		.len = ARRAY_SIZE(filter),
+		.filter = filter,
+	};
+	struct sigaction sa = {
+		.sa_sigaction = on_trap,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	return !sigaction(SIGSYS, &sa, NULL) &&
+	       !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/*
+ * How many of so many reads of a clock were system calls; -1 if that can't be
+ * counted, -2 if a read failed without one. In a child, for the filter stays.
+ */
+static long count_calls(clockid_t id, long reads)
+{
+	long result[2] = { -1, 0 }, i;
+	int out[2], status;
+	pid_t pid;
+
+	if (pipe(out))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		/* The filter sees what it is meant to see, once a call */
+		if (!trap_clock_calls() || clock_syscall(id) != -1 ||
+		    trapped != 1)
+			_exit(1);
+		trapped = 0;
+		for (i = 0; i < reads; i++)
+			result[1] += clock_vdso(id) < 0;
+		result[0] = trapped;
+		_exit(write(out[1], result, sizeof(result)) != sizeof(result));
+	}
+	close(out[1]);
+	if (read(out[0], result, sizeof(result)) != sizeof(result))
+		result[0] = -1;
+	close(out[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return -1;
+	return result[0] == result[1] ? result[0] : -2;
+}
+
+/*
+ * A counter that reads 0 could be the tombstone, so that once in a wrap the
+ * system call is asked for nothing.
+ */
+static void test_calls(bool vdso, const char *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_CLOCKS; i++) {
+		long n = count_calls(clock_names[i].id, CALLS);
+
+		if (n < 0)
+			ksft_test_result_fail("%s, %s: %s\n",
+					      clock_names[i].name, why,
+					      n == -1 ? "cannot count" :
+					      "a read failed");
+		else
+			ksft_test_result(vdso ? n <= 1 : n == CALLS,
+					 "%s, %s: %ld system calls in %d reads, %s\n",
+					 clock_names[i].name, why, n, CALLS,
+					 vdso ? "at most 1" : "all");
+	}
+}
+
+/* --- vDSO against system call ------------------------------------------- */
+
+static uint32_t hpet_read(unsigned long page, unsigned int reg)
+{
+	return *(volatile uint32_t *)(page + reg);
+}
+
+/*
+ * By several processes at once: read_hpet() hands a value on to others that
+ * wait for one. @page: of the counter whose wrap to wait for, or 0.
+ */
+static void test_agree(double seconds, unsigned long page)
+{
+	uint32_t was = page ? hpet_read(page, HPET_COUNTER) : 0, now;
+	int64_t end = clock_syscall(CLOCK_MONOTONIC) + seconds * NSEC;
+	struct bracket (*b)[NR_CLOCKS];
+	unsigned int i, n, reader, wraps = 0;
+	pid_t pid[READERS];
+	int status;
+
+	b = mmap(NULL, READERS * sizeof(*b), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b == MAP_FAILED)
+		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	for (reader = 1; reader < READERS; reader++) {
+		pid[reader] = fork();
+		if (pid[reader] < 0)
+			ksft_exit_fail_msg("fork: %s\n", strerror(errno));
+		if (!pid[reader])
+			break;
+	}
+	reader %= READERS;
+
+	do {
+		for (n = 0; n < 100; n++) {
+			for (i = 0; i < NR_CLOCKS; i++)
+				bracket_read(&b[reader][i], clock_names[i].id);
+		}
+		if (page) {
+			now = hpet_read(page, HPET_COUNTER);
+			wraps += now < was;
+			was = now;
+		}
+	} while (clock_syscall(CLOCK_MONOTONIC) < end);
+	if (reader)
+		_exit(0);
+
+	for (reader = 1; reader < READERS; reader++) {
+		if (waitpid(pid[reader], &status, 0) != pid[reader] || status)
+			ksft_exit_fail_msg("reader %u died: status %#x\n",
+					   reader, status);
+	}
+	for (i = 0; i < NR_CLOCKS; i++) {
+		struct bracket sum = b[0][i];
+
+		for (reader = 1; reader < READERS; reader++)
+			bracket_add(&sum, &b[reader][i]);
+		bracket_report(&sum, clock_names[i].name);
+	}
+	if (page)
+		ksft_print_msg("the counter has wrapped %u time(s)\n", wraps);
+}
+
+/* Seconds until the counter has wrapped, and a little more */
+static double until_wrap(unsigned long page)
+{
+	double tick = hpet_read(page, HPET_PERIOD) / 1e15;
+	double left = (4294967296.0 - hpet_read(page, HPET_COUNTER)) * tick;
+
+	ksft_print_msg("the counter runs at %.1f MHz and wraps in %.1f s\n",
+		       1 / (1e6 * tick), left);
+	return left + 2;
+}
+
+/* --- the registers in processes ----------------------------------------- */
+
+/* Somebody else's registers don't count the time */
+static void test_registers(unsigned long page)
+{
+	double tick = hpet_read(page, HPET_PERIOD) / 1e6;
+	int64_t t0 = clock_syscall(CLOCK_MONOTONIC_RAW), t1;
+	uint32_t c0 = hpet_read(page, HPET_COUNTER), c1;
+	double ns;
+
+	usleep(100000);
+	c1 = hpet_read(page, HPET_COUNTER);
+	t1 = clock_syscall(CLOCK_MONOTONIC_RAW);
+	ns = (uint32_t)(c1 - c0) * tick;
+	/* The system calls enclose the counter's reads */
+	ksft_test_result(ns > (t1 - t0) * 0.5 && ns <= (t1 - t0) + 2 * tick,
+			 "the page has a counter: %.0f ns of %lld ns, by its period of %.3f ns\n",
+			 ns, (long long)(t1 - t0), tick);
+}
+
+/* How often the HPET's page is reserved; -1 for a kernel without the list */
+static int reservations(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/x86/pat_memtype_list", "r");
+	unsigned long long start;
+	char line[256];
+	int n = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		n += sscanf(line, "PAT: [mem %llx", &start) == 1 &&
+		     start == registers;
+	fclose(f);
+	return n;
+}
+
+/* @n: as many as are expected in a moment */
+static int wait_for_reservations(int n)
+{
+	int ms = WAIT_MS;
+
+	while (reservations() != n && ms--)
+		usleep(1000);
+	return reservations();
+}
+
+struct sleeper {
+	pid_t pid;
+	int ask, answer;
+};
+
+/*
+ * A process that touches its areas and sleeps. Asked, it looks at its page
+ * tables, and touches nothing: only current's are shown, or a process could be
+ * looked at in its sleep.
+ */
+static bool sleeper_start(struct sleeper *s)
+{
+	int ask[2], answer[2];
+	unsigned long addr;
+	char c;
+
+	if (pipe(ask) || pipe(answer))
+		return false;
+	s->pid = fork();
+	if (!s->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ask[1]);
+		areas_touch(&as);
+		/* Until the parent closes its end */
+		while (read(ask[0], &c, 1) == 1) {
+			addr = areas_io_page(&as);
+			if (write(answer[1], &addr, sizeof(addr)) !=
+			    sizeof(addr))
+				_exit(1);
+		}
+		/* It can still tell the time, and has nothing to die of */
+		areas_touch(&as);
+		_exit(clock_vdso(CLOCK_MONOTONIC) < 0);
+	}
+	close(ask[0]);
+	close(answer[1]);
+	s->ask = ask[1];
+	s->answer = answer[0];
+	return s->pid > 0;
+}
+
+static unsigned long sleeper_io_page(const struct sleeper *s)
+{
+	unsigned long addr;
+
+	if (write(s->ask, "?", 1) != 1 ||
+	    read(s->answer, &addr, sizeof(addr)) != sizeof(addr))
+		ksft_exit_fail_msg("the sleeping process is gone\n");
+	return addr;
+}
+
+static int sleeper_end(struct sleeper *s)
+{
+	int status = -1;
+
+	close(s->ask);
+	close(s->answer);
+	return waitpid(s->pid, &status, 0) == s->pid ? status : -1;
+}
+
+static void test_taken_back(const char *other, unsigned long page, int before)
+{
+	int status, held = reservations();
+	struct sleeper s;
+	unsigned long slept, mine;
+
+	if (!sleeper_start(&s))
+		ksft_exit_fail_msg("cannot make a process: %s\n",
+				   strerror(errno));
+	slept = sleeper_io_page(&s);
+	areas_touch(&as);
+	ksft_test_result(areas_io_page(&as) == page && slept == page,
+			 "registers at %#lx here and in a process about to sleep\n",
+			 page);
+	/* Out of everybody's sight while it does */
+	if (!clocksource_switch(other))
+		ksft_exit_fail_msg("cannot switch to clocksource %s\n", other);
+	mine = areas_wait_for_no_io_page(&as, WAIT_MS);
+	ksft_test_result(!mine, "clocksource %s: the registers have left this process\n",
+			 other);
+	/* One replace is for all of them: it needs no more time */
+	slept = sleeper_io_page(&s);
+	ksft_test_result(!slept, "clocksource %s: the registers have left the sleeping process\n",
+			 other);
+	status = sleeper_end(&s);
+	ksft_test_result(!status, "woken, it reads its areas and the time: status %#x\n",
+			 status);
+	areas_touch(&as);
+	ksft_test_result(!areas_io_page(&as) && !areas_access(page, false) &&
+			 !hpet_read(page, HPET_PERIOD) &&
+			 !hpet_read(page, HPET_COUNTER),
+			 "a touch where they were finds zeros\n");
+	if (before < 0) {
+		ksft_test_result_skip("memtype list: not there, no PAT\n");
+		return;
+	}
+	status = wait_for_reservations(before);
+	ksft_test_result(held == before + 1 && status == before,
+			 "memtype list has the registers %d times before, %d with clocksource hpet, %d after\n",
+			 before, held, status);
+}
+
+static void test_without(void)
+{
+	struct sleeper s;
+	unsigned long addr;
+
+	test_calls(false, "without vdso_hpet=1");
+	if (!sleeper_start(&s))
+		ksft_exit_fail_msg("cannot make a process: %s\n",
+				   strerror(errno));
+	areas_touch(&as);
+	addr = sleeper_io_page(&s);
+	ksft_test_result(!areas_io_page(&as) && !addr,
+			 "without vdso_hpet=1: no process has registers\n");
+	ksft_test_result(!sleeper_end(&s), "a sleeping process wakes\n");
+}
+
+/* The last one counts, as for the kernel */
+static bool cmdline_wants_hpet(void)
+{
+	char line[4096], *save = NULL, *word;
+	bool on = false;
+
+	if (!clocksource_line("/proc/cmdline", line, sizeof(line)))
+		return false;
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		if (!strncmp(word, "vdso_hpet=", 10))
+			on = strchr("1yYtT", word[10]) ||
+			     !strncasecmp(word + 10, "on", 2);
+	}
+	return on;
+}
+
+static unsigned long long find_registers(void)
+{
+	unsigned long long start = 0;
+	char line[256];
+	FILE *f = fopen("/proc/iomem", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, " : HPET "))
+			sscanf(line, "%llx", &start);
+	}
+	if (f)
+		fclose(f);
+	return start;
+}
+
+int main(int argc, char **argv)
+{
+	const char *other = NULL, *others[] = { "tsc", "kunit-pvclock",
+						"kvm-clock", "acpi_pm" };
+	unsigned long page = 0;
+	double seconds = 5;
+	bool wrap = false;
+	unsigned int i;
+	int before;
+	char *end;
+
+	if (argc == 2 && !strcmp(argv[1], "--wrap")) {
+		wrap = true;
+	} else if (argc == 2) {
+		seconds = strtod(argv[1], &end);
+		if (end == argv[1] || *end || !(seconds > 0 && seconds < 1e6)) {
+			fprintf(stderr, "hpet: '%s': not a number of seconds\n",
+				argv[1]);
+			return 2;
+		}
+	} else if (argc > 2) {
+		fprintf(stderr, "usage: hpet [SECONDS|--wrap]\n");
+		return 2;
+	}
+
+	ksft_print_header();
+	if (geteuid())
+		ksft_exit_skip("not root: clocksources and pagemap are root's\n");
+	if (!areas_find(&as, 0))
+		ksft_exit_skip("no [vvar] and [vdso] in /proc/self/maps\n");
+	if (access("/sys/module/vvar/parameters/populate", R_OK))
+		ksft_exit_skip("no parameters of vvar: no kernel that this is for\n");
+	if (!clocksource_available("hpet"))
+		ksft_exit_skip("no clocksource hpet\n");
+	registers = find_registers();
+	if (!registers)
+		ksft_exit_skip("no HPET in /proc/iomem\n");
+	if (areas_io_page(&as) == AREAS_UNKNOWN)
+		ksft_exit_skip("no debugfs or no CONFIG_PTDUMP_DEBUGFS: no page_tables\n");
+	clocksource_settle();
+	for (i = 0; i < ARRAY_SIZE(others) && !other; i++) {
+		if (clocksource_available(others[i]))
+			other = others[i];
+	}
+	if (!other)
+		ksft_exit_skip("no clocksource but hpet\n");
+	if (!clocksource_keep())
+		ksft_exit_fail_msg("cannot write " CLOCKSOURCE "current_clocksource: %s\n",
+				   strerror(errno));
+	wanted = cmdline_wants_hpet();
+	if (wrap && !wanted)
+		ksft_exit_skip("--wrap without vdso_hpet=1 on the kernel's command line\n");
+
+	ksft_print_msg("HPET at %#llx, vdso_hpet=%d, other clocksource %s\n",
+		       registers, wanted, other);
+	ksft_set_plan(NR_CLOCKS * 2 + (wanted ? 8 + wrap : 2));
+	/* Not already in use, for what is reserved without it */
+	if (!clocksource_switch(other))
+		ksft_exit_fail_msg("cannot switch to clocksource %s\n", other);
+	areas_wait_for_no_io_page(&as, WAIT_MS);
+	before = reservations();
+	if (!clocksource_switch("hpet"))
+		ksft_exit_fail_msg("cannot switch to clocksource hpet\n");
+
+	if (wanted) {
+		page = areas_wait_for_io_page(&as, WAIT_MS);
+		ksft_test_result(page, "clocksource hpet: its registers come into [vvar]\n");
+		if (!page)
+			ksft_exit_fail_msg("nothing more to see without them\n");
+		test_registers(page);
+		test_calls(true, "clocksource hpet");
+	}
+	if (wrap) {
+		uint32_t before = hpet_read(page, HPET_COUNTER), after;
+
+		test_agree(until_wrap(page), page);
+		after = hpet_read(page, HPET_COUNTER);
+		ksft_test_result(after < before, "the counter's low half went from %#x to %#x\n",
+				 before, after);
+	} else {
+		test_agree(seconds, page);
+	}
+	if (wanted)
+		test_taken_back(other, page, before);
+	else
+		test_without();
+	ksft_finished();
+}

@@ -6,7 +6,7 @@
 # Usage: latency-test.sh [KERNEL...]; OUT names the directory of the kernels and
 # of vvar-latency.
 # Functions are called by name, and commands are lists of words
-# shellcheck disable=SC2317,SC2086
+# shellcheck disable=SC2317,SC2086,SC2016
 set -eu
 
 top=$(cd "$(dirname "$0")/../../../.." && pwd)

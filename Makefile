@@ -149,7 +149,7 @@ model: deps
 	@tools/testing/selftests/vvar/model/run.sh
 
 stress: selftests-build
-	@scripts/guest --append vdso_hpet=1 --timeout $$(($(DURATION) * 2 + 300)) \
+	@scripts/guest --mttcg --append vdso_hpet=1 --timeout $$(($(DURATION) * 2 + 300)) \
 		$(GUEST) -- $(SELFTESTS)/stress $(DURATION)
 
 fuzz: selftests-build

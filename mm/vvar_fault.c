@@ -198,6 +198,16 @@ static noinline void vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd,
 	pte_unmap_unlock(ptep, ptl);
 }
 
+static __always_inline unsigned long
+vvar_slots_in_use(const struct vvar_area *area, struct page *timens)
+{
+	unsigned long in_use = READ_ONCE(area->in_use);
+
+	if (unlikely(timens) && area->timens_slot >= 0)
+		in_use |= BIT(area->timens_slot);
+	return in_use;
+}
+
 /*
  * Called with the VMA's read lock or mmap_lock held, inside an RCU read-side
  * section: a slot's word is read and published in it, so that after
@@ -213,11 +223,9 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	struct vm_area_struct *vma = vmf->vma;
 	struct vvar_area *area = vma->vm_private_data;
 	struct page *timens = vvar_timens_page(vma);
-	unsigned long todo = READ_ONCE(area->in_use);
+	unsigned long todo = vvar_slots_in_use(area, timens);
 	pte_t *ptep;
 
-	if (unlikely(timens) && area->timens_slot >= 0)
-		todo |= BIT(area->timens_slot);
 	todo &= GENMASK(last, first);
 	todo |= BIT(vmf->pgoff);
 
@@ -293,12 +301,15 @@ static pmd_t *vvar_alloc_table(struct mm_struct *mm, unsigned long addr)
 }
 
 /*
- * Publish every slot, tombstones too, so that no touch of the area faults.
+ * Publish the slots in use, so that no reader in the vDSO faults. Not the
+ * tombstones: nobody reads them, and each costs every fork a PTE to copy.
+ *
  * mmap_lock is held for write. The VMA is linked into i_mmap already: a replace
  * that misses what is read here waits for the RCU section and then finds it.
  */
 static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 {
+	struct vvar_area *area = vma->vm_private_data;
 	unsigned long addr = vma->vm_start, end;
 
 	/* Nothing may be read: mprotect(PROT_NONE) */
@@ -307,15 +318,19 @@ static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 
 	for (; addr < vma->vm_end; addr = end) {
 		pgoff_t pgoff = linear_page_index(vma, addr);
-		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
+		unsigned long todo;
+		pmd_t *pmd;
 
 		end = pmd_addr_end(addr, vma->vm_end);
+		todo = vvar_slots_in_use(area, timens) &
+		       GENMASK(linear_page_index(vma, end - 1), pgoff);
+		if (!todo)
+			continue;
+		pmd = vvar_alloc_table(vma->vm_mm, addr);
 		if (!pmd)
 			return;
 		rcu_read_lock();
-		vvar_publish_slow(vma, pmd, addr, pgoff,
-				  GENMASK(linear_page_index(vma, end - 1),
-					  pgoff), timens);
+		vvar_publish_slow(vma, pmd, addr, pgoff, todo, timens);
 		rcu_read_unlock();
 	}
 }

@@ -9,7 +9,6 @@
 #include <linux/init.h>
 #include <linux/time64.h>
 
-#include <asm/clocksource.h>
 #include <asm/pvclock.h>
 #include <asm/tsc.h>
 

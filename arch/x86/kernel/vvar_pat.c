@@ -19,11 +19,11 @@
 #include <linux/mutex.h>
 #include <linux/pfn_t.h>
 #include <linux/pgtable.h>
+#include <linux/processor.h>
 #include <linux/slab.h>
 #include <linux/vvar_fault.h>
 
 #include <asm/memtype.h>
-#include <asm/processor.h>
 #include <asm/vvar_fault.h>
 
 #include "../mm/pat/memtype.h"

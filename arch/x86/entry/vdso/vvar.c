@@ -11,7 +11,6 @@
 #include <linux/workqueue.h>
 #include <vdso/datapage.h>
 
-#include <asm/clocksource.h>
 #include <asm/hpet.h>
 #include <asm/pvclock.h>
 #include <asm/vdso.h>

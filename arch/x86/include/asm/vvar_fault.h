@@ -3,9 +3,9 @@
 #define _ASM_X86_VVAR_FAULT_H
 
 #include <linux/bits.h>
+#include <linux/cpufeature.h>
 #include <linux/pgtable.h>
 #include <vdso/clocksource.h>
-#include <asm/cpufeature.h>
 #include <asm/cmpxchg.h>
 #include <asm/coco.h>
 

@@ -162,7 +162,7 @@ static int devnull_pipe[2];
 /* What CLOCK_MONOTONIC shows in this process's time namespace, at least */
 static time_t clock_floor;
 /* volatile: a signal handler reads it */
-static __thread sigjmp_buf *volatile recover;
+static __thread sigjmp_buf * volatile recover;
 static __thread unsigned long rng_state;
 static unsigned long seed;
 

@@ -31,10 +31,18 @@
 
 #include "internal.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/vvar.h>
+
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "vvar."
 
-static DEFINE_STATIC_KEY_FALSE(vvar_locked);
+/*
+ * A first touch is traced, or published under the PTE lock. One key for both,
+ * so that tracing costs not an instruction while it is off.
+ */
+static DEFINE_STATIC_KEY_FALSE(vvar_slow);
+static bool vvar_ptl __ro_after_init;
 
 static bool locked __ro_after_init;
 module_param(locked, bool, 0444);
@@ -46,6 +54,24 @@ MODULE_PARM_DESC(populate, "publish vvar and vDSO when they are mapped");
 
 /* Serializes whoever sets a slot, registers or unregisters */
 static DEFINE_MUTEX(vvar_mutex);
+
+int vvar_trace_reg(void)
+{
+	static_branch_inc(&vvar_slow);
+	return 0;
+}
+
+void vvar_trace_unreg(void)
+{
+	static_branch_dec(&vvar_slow);
+}
+
+/* For the tracepoints; the fast path drops it */
+struct vvar_tally {
+	unsigned int published;
+	unsigned int lost;
+	pte_t pte;		/* of the slot that faulted, afterwards */
+};
 
 static u64 vvar_page_word(struct page *page)
 {
@@ -132,7 +158,8 @@ static struct page *vvar_timens_page(struct vm_area_struct *vma)
  */
 static __always_inline void vvar_publish(struct vm_area_struct *vma,
 					 unsigned long addr, pte_t *ptep,
-					 u64 word, bool lock)
+					 u64 word, bool lock,
+					 struct vvar_tally *tally)
 {
 	pte_t old = ptep_get_lockless(ptep);
 	pte_t new;
@@ -141,10 +168,13 @@ static __always_inline void vvar_publish(struct vm_area_struct *vma,
 		return;
 
 	new = arch_vvar_pte(word, vma->vm_page_prot);
-	if (lock)
+	if (lock) {
 		set_pte_at(vma->vm_mm, addr, ptep, new);
-	else if (!arch_vvar_try_set_pte(ptep, old, new))
+	} else if (!arch_vvar_try_set_pte(ptep, old, new)) {
+		tally->lost++;
 		return;
+	}
+	tally->published++;
 	update_mmu_cache(vma, addr, ptep);
 }
 
@@ -153,12 +183,13 @@ static __always_inline void vvar_publish(struct vm_area_struct *vma,
  * would be). A task in a time namespace, whose page @timens is, sees that page
  * in the place of the time data, and the time data in timens_slot.
  */
-static __always_inline void vvar_publish_slots(struct vm_area_struct *vma,
-					       unsigned long todo, pte_t *ptep,
-					       struct page *timens, bool lock)
+static __always_inline struct vvar_tally
+vvar_publish_slots(struct vm_area_struct *vma, unsigned long todo, pte_t *ptep,
+		   struct page *timens, bool lock)
 {
 	struct vvar_area *area = vma->vm_private_data;
 	unsigned long addr = vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
+	struct vvar_tally tally = {};
 
 	do {
 		unsigned int i = __ffs(todo);
@@ -172,30 +203,51 @@ static __always_inline void vvar_publish_slots(struct vm_area_struct *vma,
 			word = atomic64_read(&area->slots[i]);
 
 		vvar_publish(vma, addr + (i << PAGE_SHIFT), ptep + i, word,
-			     lock);
+			     lock, &tally);
 		todo &= todo - 1;
 	} while (todo);
+	return tally;
 }
 
 /* Out of line: the fast path needs neither its registers nor its code */
-static noinline void vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd,
-				       unsigned long addr, pgoff_t pgoff,
-				       unsigned long todo, struct page *timens)
+static noinline struct vvar_tally
+vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
+		  pgoff_t pgoff, unsigned long todo, struct page *timens)
 {
+	struct vvar_tally tally = {};
 	spinlock_t *ptl;	/* the page table's */
 	pte_t *ptep;
 
-	if (!static_branch_unlikely(&vvar_locked)) {
+	if (!vvar_ptl) {
 		ptep = pte_offset_kernel(pmd, addr);
-		vvar_publish_slots(vma, todo, ptep - pgoff, timens, false);
-		return;
+		tally = vvar_publish_slots(vma, todo, ptep - pgoff, timens,
+					   false);
+		tally.pte = ptep_get_lockless(ptep);
+		return tally;
 	}
 
 	ptep = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!ptep)
-		return;
-	vvar_publish_slots(vma, todo, ptep - pgoff, timens, true);
+		return tally;
+	tally = vvar_publish_slots(vma, todo, ptep - pgoff, timens, true);
+	tally.pte = ptep_get(ptep);
 	pte_unmap_unlock(ptep, ptl);
+	return tally;
+}
+
+static noinline void vvar_map_slow(struct vm_fault *vmf, unsigned long todo,
+				   struct page *timens, enum vvar_path path)
+{
+	struct vvar_tally tally;
+
+	/* do_fault_around() and __do_fault() have seen to it */
+	if (unlikely(pmd_none(*vmf->pmd)))
+		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+
+	tally = vvar_publish_slow(vmf->vma, vmf->pmd, vmf->address, vmf->pgoff,
+				  todo, timens);
+	trace_vvar_fault(vmf, tally.pte, path, tally.published, tally.lost,
+			 VM_FAULT_NOPAGE);
 }
 
 static __always_inline unsigned long
@@ -229,34 +281,31 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	todo &= GENMASK(last, first);
 	todo |= BIT(vmf->pgoff);
 
-	/* do_fault_around() and __do_fault() have seen to it */
-	if (unlikely(pmd_none(*vmf->pmd)))
-		pmd_install(vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+	/* All that is rare */
+	if (static_branch_unlikely(&vvar_slow) || unlikely(timens) ||
+	    unlikely(pmd_none(*vmf->pmd))) {
+		vvar_map_slow(vmf, todo, timens, VVAR_MAP_PAGES);
+		return VM_FAULT_NOPAGE;
+	}
 
 	/*
 	 * pte_offset_map() would guard against a page table that turns into a
 	 * huge page or goes away. This one does neither (3. above), and is
 	 * not in highmem (vvar_init()).
 	 */
-	if (static_branch_unlikely(&vvar_locked) || unlikely(timens)) {
-		vvar_publish_slow(vma, vmf->pmd, vmf->address, vmf->pgoff,
-				  todo, timens);
-	} else {
-		ptep = pte_offset_kernel(vmf->pmd, vmf->address);
-		vvar_publish_slots(vma, todo, ptep - vmf->pgoff, NULL, false);
-	}
+	ptep = pte_offset_kernel(vmf->pmd, vmf->address);
+	vvar_publish_slots(vma, todo, ptep - vmf->pgoff, NULL, false);
 	return VM_FAULT_NOPAGE;
 }
 
 /* What is left when fault-around is off (fault_around_bytes=4096) */
 static vm_fault_t vvar_fault(struct vm_fault *vmf)
 {
-	vm_fault_t ret;
-
 	rcu_read_lock();
-	ret = vvar_map_pages(vmf, vmf->pgoff, vmf->pgoff);
+	vvar_map_slow(vmf, BIT(vmf->pgoff), vvar_timens_page(vmf->vma),
+		      VVAR_FAULT);
 	rcu_read_unlock();
-	return ret;
+	return VM_FAULT_NOPAGE;
 }
 
 static const char *vvar_name(struct vm_area_struct *vma)
@@ -311,6 +360,7 @@ static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 {
 	struct vvar_area *area = vma->vm_private_data;
 	unsigned long addr = vma->vm_start, end;
+	unsigned int published = 0;
 
 	/* Nothing may be read: mprotect(PROT_NONE) */
 	if (!(vma->vm_flags & VM_READ))
@@ -330,9 +380,11 @@ static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 		if (!pmd)
 			return;
 		rcu_read_lock();
-		vvar_publish_slow(vma, pmd, addr, pgoff, todo, timens);
+		published += vvar_publish_slow(vma, pmd, addr, pgoff, todo,
+					       timens).published;
 		rcu_read_unlock();
 	}
+	trace_vvar_populate(vvar_name(vma), vma->vm_start, published);
 }
 
 /**
@@ -400,18 +452,27 @@ int vvar_area_unregister(struct vvar_area *area)
 static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
 			 unsigned long in_use)
 {
+	u64 old = atomic64_read(&area->slots[slot]), begin, grace;
+
 	lockdep_assert_held(&vvar_mutex);
 
-	if (atomic64_read(&area->slots[slot]) == word)
+	if (old == word)
 		return;
 	WRITE_ONCE(area->in_use, in_use);
 	/* With the content of the page that it names */
 	atomic64_set_release(&area->slots[slot], word);
+	begin = ktime_get_ns();
 	synchronize_rcu();
+	grace = ktime_get_ns() - begin;
 	vvar_files_zap(area->files, slot);
 	/* Processes in a time namespace have the time data there */
 	if (slot == area->time_slot && area->timens_slot >= 0)
 		vvar_files_zap(area->files, area->timens_slot);
+	if (trace_vvar_replace_enabled())
+		trace_vvar_replace(area->name, slot,
+				   arch_vvar_pte(old, PAGE_READONLY),
+				   arch_vvar_pte(word, PAGE_READONLY), grace,
+				   vvar_files_count(area->files, slot));
 }
 
 /**
@@ -564,18 +625,31 @@ void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
  * and core dumps read them by GUP. They are never reclaimed or truncated, so
  * there is no folio to lock.
  */
+static noinline void vdso_text_trace(const struct vm_fault *vmf,
+				     enum vvar_path path,
+				     unsigned int published, vm_fault_t result)
+{
+	const struct vdso_text *text = vmf->vma->vm_private_data;
+
+	trace_vvar_fault(vmf, mk_pte(text->pages[vmf->pgoff],
+				     vmf->vma->vm_page_prot),
+			 path, published, 0, result);
+}
+
 static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
 {
 	const struct vdso_text *text = vmf->vma->vm_private_data;
 
 	vmf->page = text->pages[vmf->pgoff];
 	get_page(vmf->page);
+	if (trace_vvar_fault_enabled())
+		vdso_text_trace(vmf, VVAR_FAULT, 1, 0);
 	return 0;
 }
 
 /* Pages [first, last], all in the page table @pmd points to */
-static void vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
-			      pgoff_t first, pgoff_t last)
+static unsigned int vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
+				      pgoff_t first, pgoff_t last)
 {
 	const struct vdso_text *text = vma->vm_private_data;
 	unsigned long addr = vma->vm_start +
@@ -587,7 +661,7 @@ static void vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
 
 	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!start)
-		return;
+		return 0;
 
 	for (i = first, ptep = start; i <= last; i++, addr += PAGE_SIZE, ptep++) {
 		struct page *page = text->pages[i];
@@ -603,21 +677,28 @@ static void vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
 	}
 	add_mm_counter(vma->vm_mm, MM_FILEPAGES, nr);
 	pte_unmap_unlock(start, ptl);
+	return nr;
 }
 
 static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
 				      pgoff_t last)
 {
+	unsigned int nr;
+
 	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
 		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
-	vdso_text_publish(vmf->vma, vmf->pmd, first, last);
+	nr = vdso_text_publish(vmf->vma, vmf->pmd, first, last);
+	if (trace_vvar_fault_enabled())
+		vdso_text_trace(vmf, VVAR_MAP_PAGES, nr, VM_FAULT_NOPAGE);
 	return VM_FAULT_NOPAGE;
 }
 
 static void vdso_text_populate(struct vm_area_struct *vma)
 {
+	const struct vdso_text *text = vma->vm_private_data;
 	unsigned long addr = vma->vm_start, end;
+	unsigned int nr = 0;
 
 	for (; addr < vma->vm_end; addr = end) {
 		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
@@ -625,9 +706,10 @@ static void vdso_text_populate(struct vm_area_struct *vma)
 		end = pmd_addr_end(addr, vma->vm_end);
 		if (!pmd)
 			return;
-		vdso_text_publish(vma, pmd, linear_page_index(vma, addr),
-				  linear_page_index(vma, end - 1));
+		nr += vdso_text_publish(vma, pmd, linear_page_index(vma, addr),
+					linear_page_index(vma, end - 1));
 	}
+	trace_vvar_populate(text->name, vma->vm_start, nr);
 }
 
 static const char *vdso_text_name(struct vm_area_struct *vma)
@@ -703,8 +785,10 @@ bool vma_is_vdso_text(const struct vm_area_struct *vma)
 
 static int __init vvar_init(void)
 {
-	if (locked || IS_ENABLED(CONFIG_HIGHPTE) || !arch_vvar_lockless())
-		static_branch_enable(&vvar_locked);
+	vvar_ptl = locked || IS_ENABLED(CONFIG_HIGHPTE) ||
+		   !arch_vvar_lockless();
+	if (vvar_ptl)
+		static_branch_inc(&vvar_slow);
 	return 0;
 }
 core_initcall(vvar_init);

@@ -164,6 +164,31 @@ void vvar_files_zap(struct vvar_files *files, pgoff_t pgoff)
 				    (loff_t)pgoff << PAGE_SHIFT, PAGE_SIZE, 1);
 }
 
+/**
+ * vvar_files_count - how many VMAs show a page?
+ * @files: the files
+ * @pgoff: offset of the page in pages
+ *
+ * Context: Process context, may sleep. Takes i_mmap_rwsem for read.
+ * Return: their number, for tracing: it may be out of date.
+ */
+unsigned long vvar_files_count(struct vvar_files *files, pgoff_t pgoff)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i <= files->mask; i++) {
+		struct address_space *mapping = files->file[i]->f_mapping;
+		struct vm_area_struct *vma;
+
+		i_mmap_lock_read(mapping);
+		vma_interval_tree_foreach(vma, &mapping->i_mmap, pgoff, pgoff)
+			nr++;
+		i_mmap_unlock_read(mapping);
+	}
+	return nr;
+}
+
 static int vvarfs_init_fs_context(struct fs_context *fc)
 {
 	return init_pseudo(fc, VVARFS_MAGIC) ? 0 : -ENOMEM;

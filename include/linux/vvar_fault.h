@@ -107,5 +107,6 @@ void vvar_files_free(struct vvar_files *files);
 struct file *vvar_files_get(struct vvar_files *files);
 bool vvar_files_mapped(struct vvar_files *files);
 void vvar_files_zap(struct vvar_files *files, pgoff_t pgoff);
+unsigned long vvar_files_count(struct vvar_files *files, pgoff_t pgoff);
 
 #endif /* _LINUX_VVAR_FAULT_H */

@@ -21,9 +21,9 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 PACKAGES = bc bison ccache cpio flex gcc gcc-multilib kmod libc6-dev \
-	libdw-dev libelf-dev libjansson-dev libssl-dev libtraceevent-dev \
+	libelf-dev libjansson-dev libssl-dev libtracecmd-dev libtraceevent-dev \
 	libtracefs-dev lz4 make patch perl pkg-config python3 \
-	qemu-system-x86 spin xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
+	qemu-system-x86 spin trace-cmd xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
 
 .PHONY: help
 help:
@@ -39,6 +39,11 @@ help:
 ##   make stress      races                         [DURATION=60]
 ##   make fuzz        random mm calls               [CALLS=20000]
 ##   make debug-test  KUnit, selftests and stress under KASAN and lockdep
+##   make planted     do the KUnit tests catch planted faults?
+##   make kunit-matrix  KUnit with 1, 2, 4 CPUs, other page tables, no PAT, ...
+##   make cachetypes  which type each kind of page gets, and what the PTE says
+##   make trace       where a first touch spends its time
+##   make locks       the locks of one first touch, stock beside ours
 ##   make report      an HTML page from the last bench
 ##   make compare     two revisions of this repository [A=rev B=rev]
 ## Pieces
@@ -111,8 +116,27 @@ $(OUT)/vvar-compare: tools/vvar/vvar-compare.c tools/vvar/vvar-compare-stats.c \
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -o $@ $(filter %.c,$^) -ljansson -lm
 
+LATENCY_LIBS = libtracecmd libtracefs libtraceevent jansson
+LATENCY = $(addprefix tools/vvar/vvar-latency,.c -read.c -report.c -record.c \
+	-live.c -touch.c)
+
+$(OUT)/vvar-latency: $(LATENCY) tools/vvar/vvar-latency.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) $$(pkg-config --cflags $(LATENCY_LIBS)) -o $@ \
+		$(filter %.c,$^) $$(pkg-config --libs $(LATENCY_LIBS))
+
+$(OUT)/vvar-latency-load: tools/vvar/vvar-latency-load.c \
+		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -pthread -o $@ $(filter %.c,$^)
+
+$(OUT)/vvar-cachetypes: tools/vvar/vvar-cachetypes.c
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -o $@ $<
+
 .PHONY: tools
-tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare
+tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare $(OUT)/vvar-latency \
+	$(OUT)/vvar-latency-load $(OUT)/vvar-cachetypes
 
 # --- what people type ------------------------------------------------------
 
@@ -154,6 +178,22 @@ stress: selftests-build
 
 fuzz: selftests-build
 	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)
+
+.PHONY: cachetypes trace locks planted kunit-matrix
+cachetypes: kernel-vvar tools
+	@scripts/cachetypes
+
+trace: kernel-stock kernel-vvar perf tools
+	@scripts/trace
+
+locks: kernel-debug-stock kernel-debug tools
+	@scripts/locks
+
+planted: kernel-vvar
+	@scripts/planted
+
+kunit-matrix: kernel-vvar
+	@scripts/kunit-matrix
 
 perf-check: kernel-stock kernel-vvar perf tools
 	@scripts/perf-check --kernel stock --kernel vvar

@@ -85,6 +85,23 @@ static inline void clocksource_killed(int sig)
 	_exit(128 + sig);
 }
 
+/* vdso_hpet=1? The last one counts, as for the kernel */
+static inline bool cmdline_wants_hpet(void)
+{
+	char line[4096], *save = NULL, *word;
+	bool on = false;
+
+	if (!clocksource_line("/proc/cmdline", line, sizeof(line)))
+		return false;
+	for (word = strtok_r(line, " ", &save); word;
+	     word = strtok_r(NULL, " ", &save)) {
+		if (!strncmp(word, "vdso_hpet=", 10))
+			on = strchr("1yYtT", word[10]) ||
+			     !strncasecmp(word + 10, "on", 2);
+	}
+	return on;
+}
+
 /*
  * The TSC's clocksource comes a second after boot, once calibrated, and takes
  * over from tsc-early

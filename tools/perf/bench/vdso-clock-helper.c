@@ -7,24 +7,29 @@
  */
 #include <linux/kernel.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "vdso-clock.h"
 
+/* Until somebody has looked at this process */
+static int stop_if(const char *arg)
+{
+	return arg && !strcmp(arg, "stop") ? raise(SIGSTOP) : 0;
+}
+
 static int child_clock(char *arg)
 {
 	struct timespec ts;
 
-	(void)arg;
-	return clock_gettime(CLOCK_MONOTONIC, &ts);
+	return clock_gettime(CLOCK_MONOTONIC, &ts) ?: stop_if(arg);
 }
 
 static int child_nothing(char *arg)
 {
-	(void)arg;
-	return 0;
+	return stop_if(arg);
 }
 
 static int child_fault(char *arg)

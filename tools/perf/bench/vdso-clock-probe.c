@@ -21,6 +21,7 @@
 #include <strings.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -1008,11 +1009,72 @@ static void *mapper(void *arg)
 	return NULL;
 }
 
-static void spin(uint64_t t)
-{
-	uint64_t start = ticks();
+struct mappers {
+	struct mapper		*m;
+	unsigned int		nr;
+	bool			stop;
+};
 
-	while (ticks() - start < t)
+/* Ends them; how many rounds they have done */
+static double mappers_stop(struct mappers *all)
+{
+	double rounds = 0;
+
+	WRITE_ONCE(all->stop, true);
+	while (all->nr--) {
+		pthread_join(all->m[all->nr].thread, NULL);
+		rounds += all->m[all->nr].rounds;
+	}
+	free(all->m);
+	return rounds;
+}
+
+/* 0 or -errno, to be stopped in either case. @round: what one round takes */
+static int mappers_start(struct mappers *all, const struct vc_conf *c,
+			 size_t size, uint64_t *round)
+{
+	unsigned long from;
+	double start;
+	uint64_t t;
+	int err;
+
+	all->nr = 0;
+	all->stop = false;
+	all->m = calloc(c->threads, sizeof(*all->m));
+	if (!all->m)
+		return -ENOMEM;
+	while (all->nr < c->threads) {
+		struct mapper *m = &all->m[all->nr];
+
+		m->c = c;
+		m->size = size;
+		m->nr = all->nr + 1;
+		m->stop = &all->stop;
+		err = pthread_create(&m->thread, NULL, mapper, m);
+		if (err)
+			return -err;
+		all->nr++;
+	}
+	start = vc_now();
+	t = ticks();
+	from = READ_ONCE(all->m[0].rounds);
+	while (READ_ONCE(all->m[0].rounds) < from + 20 && vc_now() - start < 10)
+		;
+	*round = (ticks() - t) / 20;
+	return 0;
+}
+
+/* Up to so many ticks: xorshift, the same waits in each run */
+static void random_wait(uint64_t most)
+{
+	static uint64_t x = 88172645463325252ULL;
+	uint64_t start = ticks(), wait;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	wait = x % (most + 1);
+	while (ticks() - start < wait)
 		;
 }
 
@@ -1028,7 +1090,6 @@ static void spin(uint64_t t)
 static int contend_touch(struct room *r, const struct target *target,
 			 uint64_t round, uint64_t *t)
 {
-	static uint64_t x = 88172645463325252ULL;
 	uintptr_t file = r->base + ROOM_FILE, p;
 
 	if (mmap((void *)file, r->page, PROT_READ, MAP_SHARED | MAP_FIXED,
@@ -1037,11 +1098,7 @@ static int contend_touch(struct room *r, const struct target *target,
 	p = fresh(r, target);
 	if (!p)
 		return errno;
-	/* xorshift: the same waits in each run */
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	spin(x % (round + 1));
+	random_wait(round);
 	touch(file);
 	*t = touch(p);
 	return 0;
@@ -1052,39 +1109,17 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 {
 	static const struct target clock = { .name = "vvar" };
 	static const struct target zero = { .name = "zero", .zero = true };
-	double *val[2], start, overhead, *warm, rounds = 0;
-	struct mapper *m = calloc(c->threads, sizeof(*m));
-	bool stop = false;
+	double *val[2], start, overhead, *warm, rounds;
+	struct mappers mappers;
 	unsigned long i, n = 0;
-	uint64_t round = 0;
-	unsigned int k;
+	uint64_t round;
 	char name[80];
-	int err = 0;
+	int err;
 
-	if (!m)
-		return -ENOMEM;
 	val[0] = vc_alloc(c->loops);
 	val[1] = vc_alloc(c->loops);
 	warm = vc_alloc(c->loops);
-	for (k = 0; k < c->threads; k++) {
-		m[k].c = c;
-		m[k].size = size;
-		m[k].nr = k + 1;
-		m[k].stop = &stop;
-		err = pthread_create(&m[k].thread, NULL, mapper, &m[k]);
-		if (err)
-			break;
-	}
-	start = vc_now();
-	if (!err) {
-		uint64_t t = ticks();
-		unsigned long from = READ_ONCE(m[0].rounds);
-
-		while (READ_ONCE(m[0].rounds) < from + 20 &&
-		       vc_now() - start < 10)
-			;
-		round = (ticks() - t) / 20;
-	}
+	err = -mappers_start(&mappers, c, size, &round);
 	start = vc_now();
 	for (i = 0; !err && i < c->warmup + c->loops; i++) {
 		long s = (long)i - (long)c->warmup;
@@ -1104,11 +1139,7 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 		warm[s] = t[2];
 		n++;
 	}
-	WRITE_ONCE(stop, true);
-	while (k--) {
-		pthread_join(m[k].thread, NULL);
-		rounds += m[k].rounds;
-	}
+	rounds = mappers_stop(&mappers);
 	if (!err) {
 		overhead = median(warm, n);
 		snprintf(name, sizeof(name), "contend.%s.vvar", label);
@@ -1121,7 +1152,6 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 	free(val[0]);
 	free(val[1]);
 	free(warm);
-	free(m);
 	return -err;
 }
 
@@ -1155,9 +1185,231 @@ int vc_contend(const struct vc_conf *c)
 	return err;
 }
 
+/* ---- first ---- */
+
+/* What the process that keeps memory short shares with the one that measures */
+struct pressure {
+	pid_t		pid;
+	unsigned long	held, chunks;	/* in chunks: most at once, and ever */
+	int		full;		/* has had all that it goes for */
+	int		stop;		/* at once, not after a last chunk */
+};
+
+#define CHUNK		(4UL << 20)
+
+static unsigned long mem_available(void)
+{
+	unsigned long kb = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %lu", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb << 10;
+}
+
+/*
+ * Takes what is available but for a sixteenth and 32 MiB, gives a quarter of it back,
+ * takes it again: the page allocator is always near its watermarks, and pages
+ * come and go. If that is one too many, this is the process to be killed.
+ */
+static void press(const struct vc_conf *c, struct pressure *p)
+{
+	unsigned long spare = mem_available() / 16 + (32UL << 20);
+	unsigned long nr = 0, max = mem_available() / CHUNK, i;
+	void **chunk = calloc(max + 1, sizeof(*chunk));
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fd < 0 || write(fd, "1000", 4) != 4 || !chunk)
+		_exit(1);
+	close(fd);
+	if (c->nr_cpus > 1)
+		vc_pin(c, c->nr_cpus - 1);
+	/* Enough to make pages come and go, and hardly in the mappers' way */
+	errno = 0;
+	if (nice(19) == -1 && errno)
+		_exit(1);
+	while (!READ_ONCE(p->stop)) {
+		if (nr == max || mem_available() < spare + CHUNK) {
+			WRITE_ONCE(p->full, 1);
+			for (i = nr / 4 + 1; nr && i; i--)
+				munmap(chunk[--nr], CHUNK);
+			/* All of it is somebody else's by now */
+			if (!nr)
+				usleep(1000);
+			continue;
+		}
+		chunk[nr] = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+				 -1, 0);
+		if (chunk[nr] == MAP_FAILED) {
+			max = nr;
+			continue;
+		}
+		nr++;
+		WRITE_ONCE(p->chunks, p->chunks + 1);
+		if (nr > p->held)
+			WRITE_ONCE(p->held, nr);
+	}
+	_exit(0);
+}
+
+static struct pressure *pressure_start(const struct vc_conf *c)
+{
+	struct pressure *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double start = vc_now();
+	pid_t pid;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* Not into p at once: the child has that, too */
+	pid = fork();
+	if (!pid)
+		press(c, p);
+	if (pid < 0)
+		return NULL;
+	p->pid = pid;
+	/* On a machine with much memory, what it has by then must do */
+	while (!READ_ONCE(p->full) && vc_now() - start < 15)
+		usleep(10000);
+	if (!p->full)
+		vc_say(c, 'w', "first: memory is not under pressure yet after 15 s: %lu MiB taken",
+		       p->held * (CHUNK >> 20));
+	p->chunks = 0;
+	return p;
+}
+
+static void pressure_stop(const struct vc_conf *c, struct pressure *p)
+{
+	double held = p->held * (CHUNK >> 20);
+	double churned = p->chunks * (CHUNK >> 20);
+	int status = 0;
+
+	WRITE_ONCE(p->stop, 1);
+	if (waitpid(p->pid, &status, 0) != p->pid || status)
+		vc_say(c, 'w', "first: the process that keeps memory short died (status %#x): part of the samples are without",
+		       status);
+	vc_emit(c, "first.pressure.held", "MiB", false, &held, 1);
+	vc_emit(c, "first.pressure.taken", "MiB", false, &churned, 1);
+}
+
+/* As who reads the clock in real time would: no other thread comes between */
+static void real_time(const struct vc_conf *c)
+{
+	struct sched_param sp = { .sched_priority = 1 };
+
+	/* Or the others would never run, and nothing be contended */
+	if (c->nr_cpus < 2)
+		vc_say(c, 'w', "first: one CPU only: all processes take turns on it, and the worst case is theirs");
+	else if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp))
+		vc_say(c, 'w', "first: no SCHED_FIFO (%s): the worst case may be another process's turn",
+		       strerror(errno));
+}
+
+static noinline void time_first(vc_fn fn, double *first, double *second)
+{
+	struct vc_ts ts[4];
+	uint64_t t[3];
+
+	t[0] = ticks();
+	fn(CLOCK_MONOTONIC, ts);
+	t[1] = ticks();
+	fn(CLOCK_MONOTONIC, ts);
+	t[2] = ticks();
+	*first = t[1] - t[0];
+	*second = t[2] - t[1];
+}
+
+/* mmap_lock is worked on the way contend does */
+#define FIRST_MAPPING	(2UL << 20)
+
+static int first_samples(const struct vc_conf *c, struct room *r, vc_fn fn,
+			 uint64_t round)
+{
+	double *val[2] = { vc_alloc(c->loops), vc_alloc(c->loops) };
+	double *none = vc_alloc(c->loops), start = vc_now(), overhead;
+	unsigned long i, n = 0;
+	int err = 0;
+
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		unsigned long s = i < c->warmup ? 0 : i - c->warmup;
+
+		if (s && expired(c, start))
+			break;
+		err = remap_clock(r);
+		if (err)
+			break;
+		random_wait(round);
+		time_first(fn, &val[0][s], &val[1][s]);
+		none[s] = time_nothing();
+		n = s + 1;
+	}
+	if (!err && n < c->loops)
+		vc_say(c, 'w', "first: %lu samples of %lu in %g s (-t)", n,
+		       c->loops, c->seconds);
+	if (!err) {
+		overhead = median(none, n);
+		emit_ticks(c, "first.timestamp", val[0], n, overhead, 1);
+		emit_ticks(c, "first.second_call", val[1], n, overhead, 1);
+	}
+	free(val[0]);
+	free(val[1]);
+	free(none);
+	return err;
+}
+
+int vc_first(const struct vc_conf *c)
+{
+	struct vc_area area[8];
+	int err, n = vc_find_areas(area, ARRAY_SIZE(area));
+	vc_fn fn = vc_vdso_sym(SYM_GETTIME);
+	struct pressure *pressure;
+	struct mappers mappers;
+	struct room r = { 0 };
+	const char *why;
+	uint64_t round;
+
+	if (n < 2 || !fn) {
+		vc_say(c, 'w', "first: no %s in this process's vDSO",
+		       SYM_GETTIME);
+		return VC_EXIT_FALLBACK;
+	}
+	if (vc_pin(c, 0))
+		return -errno;
+	/* What warming up touches stays; all of perf would be too much */
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT))
+		vc_say(c, 'w', "first: mlockall: %s: reclaim may take perf's own pages",
+		       strerror(errno));
+	pressure = pressure_start(c);
+	if (!pressure)
+		return -errno;
+	err = room_init(&r, &why);
+	if (err) {
+		vc_say(c, 'w', "first: %s: %s", why, strerror(-err));
+		kill(pressure->pid, SIGKILL);
+		return VC_EXIT_FALLBACK;
+	}
+	/* The same function where the fresh vDSO is */
+	fn = AS_FN((uintptr_t)fn - area[n - 1].start + r.base + ROOM_CLOCK +
+		   r.text);
+	err = mappers_start(&mappers, c, FIRST_MAPPING, &round);
+	if (!err) {
+		real_time(c);
+		err = first_samples(c, &r, fn, round);
+	}
+	mappers_stop(&mappers);
+	pressure_stop(c, pressure);
+	return err;
+}
+
 /* ---- exec (in the static helper, whose address space is small) ---- */
 
-static pid_t spawn(const char *mode, char *arg)
+static pid_t spawn(const char *mode, const char *arg)
 {
 	const char *argv[] = { "vdso-clock", mode, arg, NULL };
 	pid_t pid = vfork();
@@ -1272,17 +1524,85 @@ int vc_fault_exec(const struct vc_conf *c)
 	return 0;
 }
 
+/* The page tables of a child that has stopped itself, in KiB; it goes on */
+static double page_tables(pid_t pid)
+{
+	char path[64], line[128];
+	unsigned long kb = 0;
+	int status;
+	FILE *f;
+
+	if (pid < 0 || waitpid(pid, &status, WUNTRACED) != pid ||
+	    !WIFSTOPPED(status))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPTE: %lu", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	kill(pid, SIGCONT);
+	return finish(pid) ? -1 : (double)kb;
+}
+
+static pid_t fork_stop(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	return pid;
+}
+
+#define NR_PAGE_TABLES	10
+
+static int vc_page_tables(const struct vc_conf *c)
+{
+	static const char * const name[] = {
+		"exec.page_tables.fork", "exec.page_tables.static",
+		"exec.page_tables.static_noclock",
+	};
+	double val[3][NR_PAGE_TABLES];
+	int i, k;
+
+	/*
+	 * vfork() lets this process go on at the exec, so it can wait for the
+	 * child to stop
+	 */
+	for (i = 0; i < NR_PAGE_TABLES; i++) {
+		val[0][i] = page_tables(fork_stop());
+		val[1][i] = page_tables(spawn("child-clock", "stop"));
+		val[2][i] = page_tables(spawn("child-nothing", "stop"));
+		for (k = 0; k < 3; k++)
+			if (val[k][i] <= 0)
+				return -ECHILD;
+	}
+	for (k = 0; k < 3; k++)
+		vc_emit(c, name[k], "KiB", true, val[k], NR_PAGE_TABLES);
+	return 0;
+}
+
 int vc_fork(const struct vc_conf *c)
 {
-	double *val[2] = { vc_alloc(c->loops), vc_alloc(c->loops) };
+	static const char * const name[] = {
+		"exec.fork_exit", "exec.vfork_exec_exit",
+		"exec.vfork_exec_exit_noclock",
+	};
+	double *val[3] = {
+		vc_alloc(c->loops), vc_alloc(c->loops), vc_alloc(c->loops)
+	};
 	double start = vc_now();
 	unsigned long i, n = 0;
+	int k;
 
 	if (vc_pin(c, 0))
 		return -errno;
 	for (i = 0; i < c->warmup + c->loops; i++) {
 		long s = (long)i - (long)c->warmup;
-		uint64_t t[3];
+		uint64_t t[4];
 		pid_t pid;
 
 		if (s > 0 && expired(c, start))
@@ -1297,17 +1617,20 @@ int vc_fork(const struct vc_conf *c)
 		if (finish(spawn("child-clock", NULL)))
 			return -ECHILD;
 		t[2] = ticks();
+		if (finish(spawn("child-nothing", NULL)))
+			return -ECHILD;
+		t[3] = ticks();
 		if (s < 0)
 			continue;
-		val[0][s] = t[1] - t[0];
-		val[1][s] = t[2] - t[1];
+		for (k = 0; k < 3; k++)
+			val[k][s] = t[k + 1] - t[k];
 		n++;
 	}
-	emit_ticks(c, "exec.fork_exit", val[0], n, 0, 1);
-	emit_ticks(c, "exec.vfork_exec_exit", val[1], n, 0, 1);
-	free(val[0]);
-	free(val[1]);
-	return 0;
+	for (k = 0; k < 3; k++) {
+		emit_ticks(c, name[k], val[k], n, 0, 1);
+		free(val[k]);
+	}
+	return vc_page_tables(c);
 }
 
 /* ---- scale ---- */

@@ -5,6 +5,7 @@
  * gettime: a call, by clock and by path (vDSO, libc, system call)
  * fault:   the first touch of each vvar page and of the vDSO's text
  * contend: that first touch while other threads work on mmap_lock
+ * first:   the first timestamp of a real-time thread, memory short as well
  * exec:    faults and time from exec to the first timestamp
  * scale:   1..N threads reading the clock, 1..N processes touching it cold
  * pages:   what each vvar page is
@@ -90,6 +91,7 @@ static unsigned int opt_repeat = NOT_GIVEN;
 static const char *opt_cpus, *opt_clocks, *opt_format, *opt_unit = "auto";
 static const char *opt_program = "/bin/date";
 static bool opt_compat;
+static bool loops_by_default;
 
 static struct vc_conf conf;
 static const char *accelerator;
@@ -98,11 +100,11 @@ static int add_env(const struct option *opt, const char *arg, int unset);
 
 static const struct option options[] = {
 	OPT_U64('l', "loops", &opt_loops,
-		"Samples of each measurement (default: 1000, or 200 where instructions are counted)"),
+		"Samples of each measurement (default: 1000, or 200 where instructions are counted; first: 20000)"),
 	OPT_STRING('t', "seconds", &opt_seconds, "seconds",
 		   "Stop each measurement after this time"),
 	OPT_UINTEGER('T', "threads", &opt_threads,
-		     "contend: threads that work on mmap_lock; scale: most threads (default: 1; scale: all CPUs)"),
+		     "contend, first: threads that work on mmap_lock; scale: most threads (default: 1; scale: all CPUs)"),
 	OPT_STRING('C', "cpu", &opt_cpus, "list",
 		   "CPUs to run on, such as 0-3,6; the first one measures"),
 	OPT_STRING(0, "clock", &opt_clocks, "list",
@@ -129,7 +131,7 @@ static const struct option options[] = {
 
 static const char * const usage[] = {
 	"perf bench vdso-clock [<benchmark>...] [<options>]",
-	"benchmarks: gettime, fault, contend, exec, scale, pages, check, all",
+	"benchmarks: gettime, fault, contend, first, exec, scale, pages, check, all",
 	NULL
 };
 
@@ -262,6 +264,9 @@ static double p_of(const struct metric *m, double p)
 {
 	return percentile(m->sorted, m->n, p);
 }
+
+/* Ten beyond p99.9 */
+#define TAIL_SAMPLES	10000
 
 static double mean(const struct metric *m)
 {
@@ -712,6 +717,36 @@ static int bench_contend(void)
 	return err;
 }
 
+/* The tail is what it is for */
+#define FIRST_LOOPS	20000
+
+static int bench_first(void)
+{
+	struct vc_conf given = conf;
+	int err;
+
+	if (!have_vdso("first"))
+		return -1;
+	/* Waits are no count of anything */
+	if (conf.exact) {
+		conf.unit = "cycles";
+		conf.scale = 1;
+		conf.exact = false;
+	}
+	if (loops_by_default)
+		conf.loops = FIRST_LOOPS;
+	if (conf.emulated)
+		note(&warnings,
+		     "first: an emulated CPU stands still when the machine below runs something else: p99.9 and max are of both");
+	err = run_child("first", vc_first);
+	conf = given;
+	if (err == VC_EXIT_FALLBACK) {
+		note(&skipped, "first can't map a fresh vvar and vDSO here");
+		err = 0;
+	}
+	return err;
+}
+
 static int bench_scale(void)
 {
 	unsigned int threads = conf.threads;
@@ -749,6 +784,7 @@ static const struct sub {
 	{ "gettime",	bench_gettime,	true },
 	{ "fault",	bench_fault,	true },
 	{ "contend",	bench_contend,	false },
+	{ "first",	bench_first,	false },
 	{ "exec",	bench_exec,	false },
 	{ "scale",	bench_scale,	false },
 	{ "pages",	bench_pages,	false },
@@ -924,6 +960,8 @@ static void print_json(FILE *f)
 			"      \"n\": %lu, \"min\": %.9g, \"p50\": %.9g, \"p90\": %.9g, \"p99\": %.9g, \"max\": %.9g, \"mean\": %.9g,\n",
 			m->n, m->sorted[0], p_of(m, .5), p_of(m, .9),
 			p_of(m, .99), m->sorted[m->n - 1], mean(m));
+		if (m->n >= TAIL_SAMPLES)
+			fprintf(f, "      \"p999\": %.9g,\n", p_of(m, .999));
 		if (median_ci(m, &lo, &hi))
 			fprintf(f, "      \"p50_ci95\": [%.9g, %.9g],\n", lo, hi);
 		fprintf(f, "      \"samples\": [");
@@ -1050,6 +1088,8 @@ static void print_line(FILE *f, const struct metric *m)
 		p_of(m, .9), p_of(m, .99), m->sorted[m->n - 1]);
 	if (median_ci(m, &lo, &hi))
 		fprintf(f, "  %.1f..%.1f", lo, hi);
+	if (m->n >= TAIL_SAMPLES)
+		fprintf(f, "  p99.9 %.1f", p_of(m, .999));
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
 		struct metric *column;
 		char name[128];
@@ -1376,7 +1416,8 @@ int bench_vdso_clock(int argc, const char **argv)
 		fail("-t %s: not a number of seconds above 0", opt_seconds);
 		return 1;
 	}
-	if (opt_loops == NOT_GIVEN)
+	loops_by_default = opt_loops == NOT_GIVEN;
+	if (loops_by_default)
 		opt_loops = conf.exact ? 200 : 1000;
 	if (opt_repeat == NOT_GIVEN)
 		opt_repeat = bench_repeat == 10 ? 1 : bench_repeat;

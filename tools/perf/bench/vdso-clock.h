@@ -87,6 +87,7 @@ int vc_fault(const struct vc_conf *c);
 int vc_fault_exec(const struct vc_conf *c);
 int vc_child_fault(int fd);
 int vc_contend(const struct vc_conf *c);
+int vc_first(const struct vc_conf *c);
 int vc_fork(const struct vc_conf *c);
 int vc_scale(const struct vc_conf *c);
 int vc_pages(const struct vc_conf *c);

@@ -617,6 +617,13 @@ static enum status print_figures(void)
 		table_row(&t, m, 0.5, tail ? " p50" : "");
 		if (tail)
 			table_row(&t, m, 0.99, " p99");
+		/* For these the worst case is the point */
+		if (fnmatch("first.*", m->name, 0) || m->set[OLD].n <= 1)
+			continue;
+		table_row(&t, m, 0.99, " p99");
+		if (m->set[OLD].n >= 10000 && m->set[NEW].n >= 10000)
+			table_row(&t, m, 0.999, " p99.9");
+		table_row(&t, m, 1, " max");
 	}
 	/* By now either file order of the two is fine */
 	for (i = 0; i < nr_metrics; i++) {

@@ -26,10 +26,11 @@
 #define ROUNDS		2000	/* of bootstrap and permutation */
 #define CLUSTERS	5	/* with so many runs, runs are the unit */
 /*
- * One boot can differ from the next of the same kernel by as much: layout and
- * the host's load. A few boots don't show it reliably.
+ * Boots of one kernel differ: by a fifth at times, and calls of 2 ns by twice
+ * that and more. A few boots don't show how much, so only a factor of two is
+ * believed of them.
  */
-#define BOOT_NOISE	0.15
+#define BOOT_NOISE	1.0
 #define TAIL_SAMPLES	300	/* three beyond p99 */
 #define MAX_MORE	999
 #define ROUNDING	0.000001	/* of a writer that prints 6 digits */
@@ -783,20 +784,23 @@ static double noise_of(const struct metric *m, double q)
 	return few_runs(m) ? fmax(noise, BOOT_NOISE) : noise;
 }
 
+/* Half and double are changes of one size */
+static double size(const struct change *c)
+{
+	return c->old > c->new ? ratio(c->new, c->old) - 1 :
+				 ratio(c->old, c->new) - 1;
+}
+
 /* How many more runs a side until the interval is as narrow as it must be */
 static double runs_needed(const struct change *c, size_t runs)
 {
-	double half = (c->iv.hi - c->iv.lo) / 2, room, factor;
+	double half = (c->iv.hi - c->iv.lo) / 2;
+	double room = fmax(fabs(threshold - fabs(c->by)), threshold / 10);
+	double factor = half / room;
 
-	if (fabs(c->by) > threshold) {
-		/* Large enough, but not above the noise or not certain */
-		factor = half / fabs(c->by);
-		if (runs >= CLUSTERS)
-			factor = fmax(factor, c->noise / fabs(c->by));
-	} else {
-		room = fmax(threshold - fabs(c->by), threshold / 10);
-		factor = half / room;
-	}
+	/* Large enough, but not above the noise */
+	if (fabs(c->by) > threshold && runs >= CLUSTERS)
+		factor = fmax(factor, c->noise / size(c));
 	if (!isfinite(factor))
 		return MAX_MORE;
 	return fmin(fmax(ceil(runs * (factor * factor - 1)), 1), MAX_MORE);
@@ -822,8 +826,8 @@ static struct change statistical(const struct metric *m, double q)
 	if (q > 0.9 && least < TAIL_SAMPLES) {
 		c.verdict = NOISY;
 		c.more = ceil(runs * ((double)TAIL_SAMPLES / least - 1));
-	} else if (c.p < alpha && fabs(c.by) > threshold &&
-		   fabs(c.by) > c.noise) {
+	} else if (c.p < alpha && size(&c) > c.noise &&
+		   (c.iv.lo > threshold || c.iv.hi < -threshold)) {
 		c.verdict = direction(m, c.by);
 	} else if (c.iv.lo >= -threshold && c.iv.hi <= threshold) {
 		c.verdict = NO_CHANGE;
@@ -982,7 +986,7 @@ static enum status compare(void)
 	       verdicts[WORSE], verdicts[BETTER], verdicts[NO_CHANGE],
 	       verdicts[NOISY]);
 	printf(" (files: %zu and %zu; a change is: exact, more than %g counts;"
-	       " else p < %g and more than %g%% and than the noise)\n",
+	       " else p < %g and surely more than %g%% and the noise)\n",
 	       side_files(OLD), side_files(NEW), tolerance, alpha,
 	       threshold * 100);
 	return verdicts[WORSE] ? REGRESSION : verdicts[NOISY] ? UNDECIDED :

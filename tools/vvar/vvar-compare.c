@@ -447,12 +447,37 @@ static char *percent(double v)
 	return format("%+.1f%%", v * 100);
 }
 
+static bool mostly_median(const struct sample_set *s)
+{
+	double median;
+	size_t i, same = 0;
+
+	if (!s->n)
+		return false;
+	median = quantile(s->sorted, s->n, 0.5);
+	for (i = 0; i < s->n; i++)
+		same += s->sorted[i] == median;
+	return 2 * same >= s->n;
+}
+
+/*
+ * Counting is exact, what is counted need not be: a fork does more or less
+ * work from one boot of the same kernel to the next. Only where most samples
+ * are one number is another number a change.
+ */
+static bool is_steady(const struct metric *m)
+{
+	return m->exact && (mostly_median(&m->set[OLD]) ||
+			    mostly_median(&m->set[NEW]));
+}
+
 /* How far a figure can be trusted */
 static char *mark(const struct metric *m)
 {
-	return format("%s, %s%s", m->unit,
-		      m->exact ? "exact" : m->env->accel,
-		      m->exact ? "" : " wall");
+	if (m->exact)
+		return format("%s, %s", m->unit,
+			      is_steady(m) ? "exact" : "counted, varies");
+	return format("%s, %s wall", m->unit, m->env->accel);
 }
 
 static bool has_tail(const struct metric *m)
@@ -726,6 +751,7 @@ struct change {
 	struct interval iv;
 	double p, noise, more;
 	enum verdict verdict;
+	bool exact;
 };
 
 static double *run_quantiles(const struct sample_set *s, double q)
@@ -745,6 +771,9 @@ static double *run_quantiles(const struct sample_set *s, double q)
 
 static bool few_runs(const struct metric *m)
 {
+	/* The host's load doesn't get into a count */
+	if (m->exact)
+		return false;
 	return m->set[OLD].nr_runs < CLUSTERS || m->set[NEW].nr_runs < CLUSTERS;
 }
 
@@ -753,7 +782,7 @@ static double p_value(const struct metric *m, double q)
 	const struct sample_set *a = &m->set[OLD], *b = &m->set[NEW];
 	double *x, *y, p;
 
-	if (few_runs(m))
+	if (a->nr_runs < CLUSTERS || b->nr_runs < CLUSTERS)
 		return q == 0.5 ? mann_whitney(a->sorted, a->n, b->sorted,
 					       b->n) :
 				  permutation_p(a, b, q, ROUNDS);
@@ -846,6 +875,7 @@ static struct change exact(const struct metric *m, double q)
 	struct change c = {
 		.old = quantile(a->sorted, a->n, q),
 		.new = quantile(b->sorted, b->n, q),
+		.exact = true,
 	};
 
 	c.by = ratio(c.old, c.new) - 1;
@@ -881,7 +911,7 @@ static void change_row(struct table *t, const struct metric *m,
 	char *by, *interval, *p, *noise;
 
 	verdicts[c->verdict]++;
-	if (m->exact) {
+	if (c->exact) {
 		char *n = number(c->new - c->old), *r = percent(c->by);
 
 		by = format("%s%s (%s)", c->new > c->old ? "+" : "", n, r);
@@ -965,7 +995,7 @@ static enum status compare(void)
 			warnx("note: %s is new in %s", m->name, m->file);
 			continue;
 		}
-		if (m->exact) {
+		if (is_steady(m)) {
 			c = exact(m, 0.5);
 			change_row(&t, m, &c, "");
 			if (c.verdict == NO_CHANGE && tail_moved(m, &c))
@@ -1024,12 +1054,12 @@ static enum status check_limit(const char *text)
 		    m->name, m->file, metrics[1].name, metrics[1].file);
 	iv.lo = quantile(s->sorted, s->n, 0.5);
 	iv.hi = iv.lo;
-	if (!m->exact)
+	if (!is_steady(m))
 		iv = bootstrap(s, NULL, 0.5, 1 - alpha, ROUNDS);
 	lo = holds(iv.lo, op, limit);
 	hi = holds(iv.hi, op, limit);
 	printf("%s %.10g", m->name, quantile(s->sorted, s->n, 0.5));
-	if (!m->exact)
+	if (!is_steady(m))
 		printf(" (%g%% interval %.10g .. %.10g)", 100 * (1 - alpha),
 		       iv.lo, iv.hi);
 	printf(" %s, limit %s %.10g: %s\n", m->unit, op, limit,

@@ -20,9 +20,9 @@ export KBUILD_BUILD_HOST = vvar
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
-PACKAGES = bc bison ccache cpio flex gcc gcc-multilib kmod libc6-dev \
+PACKAGES = bc bison ccache cpio flex gcc gcc-multilib gnuplot-nox kmod libc6-dev \
 	libelf-dev libjansson-dev libssl-dev libtracecmd-dev libtraceevent-dev \
-	libtracefs-dev lz4 make patch perl pkg-config python3 \
+	libtracefs-dev libxml2-utils lz4 make patch perl pkg-config python3 \
 	qemu-system-x86 spin trace-cmd xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
 
 .PHONY: help

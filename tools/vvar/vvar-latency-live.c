@@ -176,14 +176,22 @@ struct touched {
 	int		error;
 };
 
+#define MAX_LOCKS	64
+
+struct list {
+	unsigned int	nr, bad;
+	char		line[MAX_LOCKS][80];
+	bool		fine[MAX_LOCKS];
+};
+
 struct locks {
 	const struct touched *touched;
 	int		pid;
 	bool		inside;
-	unsigned int	rounds, nr, bad;
+	unsigned int	rounds;
 	bool		lost;
-	char		line[64][80];
-	bool		fine[64];
+	struct list	now;
+	struct list	least;	/* the shortest: preemption only adds to it */
 };
 
 #define ROUNDS		8
@@ -192,6 +200,7 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 		   void *data)
 {
 	struct locks *l = data;
+	struct list *now = &l->now;
 	unsigned long long val = 0;
 	const char *name;
 	int len, flags;
@@ -204,29 +213,30 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 		tep_get_field_val(NULL, event, "address", rec, &val, 0);
 		if (val == l->touched->vvar) {
 			l->inside = true;
-			l->nr = 0;
-			l->bad = 0;
+			now->nr = 0;
+			now->bad = 0;
 		} else if (l->inside && val == l->touched->next) {
 			l->inside = false;
-			l->rounds++;
+			if (!l->rounds++ || now->nr < l->least.nr)
+				l->least = *now;
 		}
 		return 0;
 	}
 	/* An interrupt in between is no part of the fault */
 	flags = tep_data_flags(event->tep, rec);
 	if (!l->inside || flags & (TRACE_FLAG_HARDIRQ | TRACE_FLAG_SOFTIRQ) ||
-	    l->nr == 64)
+	    now->nr == MAX_LOCKS)
 		return 0;
 	tep_get_field_val(NULL, event, "flags", rec, &val, 0);
 	name = tep_get_field_raw(NULL, event, "name", rec, &len, 0);
 	if (!name)
 		name = "?";
-	snprintf(l->line[l->nr], sizeof(l->line[0]), "%s%s%s", name,
+	snprintf(now->line[now->nr], sizeof(now->line[0]), "%s%s%s", name,
 		 val & 2 ? ", read" : "", val & 1 ? ", trylock" : "");
-	l->fine[l->nr] = !strcmp(name, "rcu_read_lock") ||
-			 (strstr(name, "vm_lock") && val & 2);
-	l->bad += !l->fine[l->nr];
-	l->nr++;
+	now->fine[now->nr] = !strcmp(name, "rcu_read_lock") ||
+			     (strstr(name, "vm_lock") && val & 2);
+	now->bad += !now->fine[now->nr];
+	now->nr++;
 	return 0;
 }
 
@@ -365,16 +375,17 @@ int cmd_locks(int argc, char **argv)
 		vvar_err("events were lost");
 		return 1;
 	}
-	if (l.rounds < 2 || !l.nr) {
-		vvar_err("%u of %d touches were seen, with %u locks in the last: was lockdep switched off (by a report in dmesg)?",
-			 l.rounds, ROUNDS, l.nr);
+	if (l.rounds < 2 || !l.least.nr) {
+		vvar_err("%u of %d touches were seen, with %u locks at least: was lockdep switched off (by a report in dmesg)?",
+			 l.rounds, ROUNDS, l.least.nr);
 		return 1;
 	}
-	for (i = 0; i < l.nr; i++)
-		printf("%s %s\n", l.fine[i] ? " " : "!", l.line[i]);
-	if (check && l.bad) {
+	for (i = 0; i < l.least.nr; i++)
+		printf("%s %s\n", l.least.fine[i] ? " " : "!",
+		       l.least.line[i]);
+	if (check && l.least.bad) {
 		vvar_err("%u of %u locks are neither RCU nor the VMA's read lock (marked !)",
-			 l.bad, l.nr);
+			 l.least.bad, l.least.nr);
 		return 1;
 	}
 	return 0;

@@ -145,6 +145,7 @@ bench: kernel-stock kernel-vvar perf tools
 	@scripts/bench
 
 test: kernel-stock kernel-vvar perf tools
+	@scripts/deps gdb linux-perf
 	@scripts/test
 
 # kunit.py is the kernel's own; FILTER is its glob of suites and cases
@@ -166,6 +167,7 @@ selftests-build: kernel-vvar tools
 
 # A kernel without the HPET's page: [vvar] as long as stock has it
 conformance: kernel-stock tools
+	@scripts/deps gdb linux-perf
 	@scripts/kernel nohpet configs/nohpet.config
 	@scripts/conformance stock nohpet
 

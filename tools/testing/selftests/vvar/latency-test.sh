@@ -232,7 +232,7 @@ error_tests()
 	expect 1 'pages of 65536' "a trace of another page size" $vl page.dat
 
 	# Options
-	expect 2 'not one of page' "--by nonsense" $vl touch.dat --by nonsense
+	expect 2 'not one of area' "--by nonsense" $vl touch.dat --by nonsense
 	expect 2 'not a number' "--top nonsense" $vl touch.dat --top 1x
 	expect 2 'one or two' "no trace" $vl --by page
 	expect 2 'for one' "--json of two traces" $vl touch.dat touch.dat --json

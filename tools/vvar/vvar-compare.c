@@ -70,7 +70,7 @@ static size_t nr_metrics;
 
 static const char **wanted;
 static size_t nr_wanted;
-static double tolerance, threshold = 0.03, alpha = 0.01;
+static double tolerance, tolerance_share, threshold = 0.03, alpha = 0.01;
 static const char *side_name[SIDES] = { "old", "new", "A/A" };
 
 static char *__printf(1, 2) format(const char *fmt, ...)
@@ -879,7 +879,7 @@ static struct change exact(const struct metric *m, double q)
 	};
 
 	c.by = ratio(c.old, c.new) - 1;
-	if (fabs(c.new - c.old) <= tolerance)
+	if (fabs(c.new - c.old) <= fmax(tolerance, tolerance_share * c.old))
 		c.verdict = NO_CHANGE;
 	else
 		c.verdict = direction(m, c.new - c.old);
@@ -1015,10 +1015,11 @@ static enum status compare(void)
 	printf("%zu worse, %zu better, %zu no change, %zu too noisy",
 	       verdicts[WORSE], verdicts[BETTER], verdicts[NO_CHANGE],
 	       verdicts[NOISY]);
-	printf(" (files: %zu and %zu; a change is: exact, more than %g counts;"
+	printf(" (files: %zu and %zu; a change is: exact, more than %g%s;"
 	       " else p < %g and surely more than %g%% and the noise)\n",
-	       side_files(OLD), side_files(NEW), tolerance, alpha,
-	       threshold * 100);
+	       side_files(OLD), side_files(NEW),
+	       tolerance_share ? tolerance_share * 100 : tolerance,
+	       tolerance_share ? "%" : " counts", alpha, threshold * 100);
 	return verdicts[WORSE] ? REGRESSION : verdicts[NOISY] ? UNDECIDED :
 		SAME;
 }
@@ -1159,23 +1160,110 @@ static enum status print_env(void)
 	puts("side\tfile\tfield\tvalue");
 	for (i = 0; i < nr_files; i++) {
 		const struct file *f = &files[i];
-		const char *side = side_name[f->side];
+		const char *key;
+		json_t *v;
 
-		printf("%s\t%s\tkernel\t%s\n", side, f->name, f->env.kernel);
-		printf("%s\t%s\tcommit\t%s\n", side, f->name, f->env.commit);
-		printf("%s\t%s\tconfig sha256\t%s\n", side, f->name,
-		       f->env.config);
-		printf("%s\t%s\tcompiler\t%s\n", side, f->name,
-		       f->env.compiler);
-		printf("%s\t%s\tcommand\t%s\n", side, f->name, f->env.command);
-		printf("%s\t%s\taccelerator\t%s\n", side, f->name,
-		       f->env.accel);
-		printf("%s\t%s\tCPUs\t%ld\n", side, f->name, f->env.cpus);
-		printf("%s\t%s\tclocksource\t%s\n", side, f->name,
-		       f->env.clocksource);
-		printf("%s\t%s\tCPU model\t%s\n", side, f->name,
-		       f->env.cpu_model);
+		json_object_foreach(json_object_get(f->root, "environment"),
+				    key, v) {
+			char *text = json_is_string(v) ?
+				strdup(json_string_value(v)) :
+				json_dumps(v, JSON_ENCODE_ANY);
+
+			if (!text)
+				die("out of memory");
+			printf("%s\t%s\t%s\t%s\n", side_name[f->side],
+			       f->name, key, text);
+			free(text);
+		}
 	}
+	return SAME;
+}
+
+/* --- several runs to one file ------------------------------------------ */
+
+static void join_env(const struct file *to, const struct file *from)
+{
+	static const char * const same[] = {
+		"kernel", "commit", "config_sha256", "compiler", "accelerator",
+		"cpus", "clocksource", "cpu_model",
+	};
+	json_t *a = json_object_get(to->root, "environment");
+	json_t *b = json_object_get(from->root, "environment");
+	const char *key;
+	json_t *v;
+	size_t i;
+
+	for (i = 0; i < sizeof(same) / sizeof(*same); i++) {
+		const json_t *x = json_object_get(a, same[i]);
+		const json_t *y = json_object_get(b, same[i]);
+
+		if (x != y && !json_equal(x, y))
+			die("%s: environment.%s is not that of %s: no one result",
+			    from->name, same[i], to->name);
+	}
+	/* They may have been run differently: then both ways are named */
+	json_object_foreach(b, key, v) {
+		const char *x = json_string_value(json_object_get(a, key));
+		const char *y = json_string_value(v);
+		char *both;
+
+		if (!x || !y || !strcmp(x, y))
+			continue;
+		both = format("%s; %s", x, y);
+		json_object_set_new(a, key, json_string(both));
+		free(both);
+	}
+}
+
+static void dump(const json_t *v)
+{
+	/* More digits than anything is measured with; 0.1 stays 0.1 */
+	if (json_dumpf(v, stdout, JSON_COMPACT | JSON_ENCODE_ANY |
+		       JSON_REAL_PRECISION(12)))
+		die("cannot write the output: %m");
+}
+
+/* A line for each field and metric, so that a diff can be read */
+static void dump_lines(json_t *container)
+{
+	const char *key, *comma = "\n";
+	json_t *v;
+	size_t i;
+
+	json_object_foreach(container, key, v) {
+		printf("%s\"%s\":", comma, key);
+		dump(v);
+		comma = ",\n";
+	}
+	json_array_foreach(container, i, v) {
+		fputs(comma, stdout);
+		dump(v);
+		comma = ",\n";
+	}
+	putchar('\n');
+}
+
+static enum status print_merged(void)
+{
+	json_t *list = json_object_get(files[0].root, "metrics");
+	size_t i;
+
+	for (i = 0; i < nr_metrics; i++)
+		if (metrics[i].set[OLD].nr_runs > 1)
+			die("%s is in %s and in %s: no one result",
+			    metrics[i].name, metrics[i].set[OLD].runs[0].file,
+			    metrics[i].set[OLD].runs[1].file);
+	for (i = 1; i < nr_files; i++) {
+		join_env(&files[0], &files[i]);
+		if (json_array_extend(list, json_object_get(files[i].root,
+							    "metrics")))
+			die("out of memory");
+	}
+	printf("{\n\"schema\":\"" SCHEMA "\",\n\"environment\":{");
+	dump_lines(json_object_get(files[0].root, "environment"));
+	printf("},\n\"metrics\":[");
+	dump_lines(list);
+	puts("]\n}");
 	return SAME;
 }
 
@@ -1187,6 +1275,7 @@ static void usage(void)
 	     "       vvar-compare [OPTION...] OLD.json... -- NEW.json...\n"
 	     "       vvar-compare --limit 'OP N' --metric NAME FILE.json...\n"
 	     "       vvar-compare --benchstat|--tsv|--samples|--env FILE...\n"
+	     "       vvar-compare --merge FILE.json...\n"
 	     "\n"
 	     "Says what changed from OLD to NEW, and whether to believe it.\n"
 	     "\n"
@@ -1196,8 +1285,10 @@ static void usage(void)
 	     "  --tsv            write figures, tab-separated\n"
 	     "  --samples        write every sample, tab-separated\n"
 	     "  --env            write the environments, tab-separated\n"
+	     "  --merge          write runs of one kernel as one result\n"
 	     "  --metric GLOB    only these metrics; may be given again\n"
-	     "  --tolerance N    exact: so many counts are no change (0)\n"
+	     "  --tolerance N    exact: so many counts are no change (0);\n"
+	     "                   N%: such a share of the old one\n"
 	     "  --threshold PCT  statistical: no smaller change counts (3)\n"
 	     "  --alpha P        statistical: significance (0.01)\n"
 	     "  --aa FILE        an A/A run: its differences are noise;\n"
@@ -1222,6 +1313,18 @@ static double get_option(const char *name, const char *text, double above,
 	return v;
 }
 
+static void set_tolerance(char *text)
+{
+	size_t n = strlen(text);
+
+	if (n && text[n - 1] == '%') {
+		text[n - 1] = 0;
+		tolerance_share = get_option("tolerance", text, 0, 1000) / 100;
+	} else {
+		tolerance = get_option("tolerance", text, 0, 1e15);
+	}
+}
+
 static void set_names(char *text)
 {
 	char *comma = strchr(text, ',');
@@ -1235,7 +1338,7 @@ static void set_names(char *text)
 
 int main(int argc, char **argv)
 {
-	enum { TABLE = 256, LIMIT, BENCHSTAT, TSV, SAMPLES, ENV, METRIC,
+	enum { TABLE = 256, LIMIT, BENCHSTAT, TSV, SAMPLES, ENV, MERGE, METRIC,
 	       TOLERANCE, THRESHOLD, ALPHA, AA_FILE, NAMES, DECIDED };
 	static const struct option options[] = {
 		{ "table", no_argument, NULL, TABLE },
@@ -1244,6 +1347,7 @@ int main(int argc, char **argv)
 		{ "tsv", no_argument, NULL, TSV },
 		{ "samples", no_argument, NULL, SAMPLES },
 		{ "env", no_argument, NULL, ENV },
+		{ "merge", no_argument, NULL, MERGE },
 		{ "metric", required_argument, NULL, METRIC },
 		{ "tolerance", required_argument, NULL, TOLERANCE },
 		{ "threshold", required_argument, NULL, THRESHOLD },
@@ -1276,6 +1380,7 @@ int main(int argc, char **argv)
 		case TSV:
 		case SAMPLES:
 		case ENV:
+		case MERGE:
 			if (mode && mode != c)
 				die("choose one way of output");
 			mode = c;
@@ -1284,7 +1389,7 @@ int main(int argc, char **argv)
 			wanted[nr_wanted++] = optarg;
 			break;
 		case TOLERANCE:
-			tolerance = get_option("tolerance", optarg, 0, 1e15);
+			set_tolerance(optarg);
 			break;
 		case THRESHOLD:
 			threshold = get_option("threshold", optarg, 0.1,
@@ -1321,8 +1426,9 @@ int main(int argc, char **argv)
 	if ((!mode || mode == TABLE) && !side_files(NEW))
 		die("%zu file(s), and no -- between OLD and NEW; see --help",
 		    side_files(OLD));
-	if (mode == LIMIT && side_files(NEW))
-		die("--limit is for the files of one side");
+	if ((mode == LIMIT || mode == MERGE) && side_files(NEW))
+		die("--%s is for the files of one side",
+		    mode == LIMIT ? "limit" : "merge");
 	if (side_files(AA) == 1)
 		die("--aa needs another one to compare this file with");
 
@@ -1347,6 +1453,9 @@ int main(int argc, char **argv)
 		break;
 	case ENV:
 		status = print_env();
+		break;
+	case MERGE:
+		status = print_merged();
 		break;
 	default:
 		status = compare();

@@ -156,6 +156,11 @@ expect 0 'fault.vvar .*-1 .*better' \
 	"one instruction less" exact.json good.json
 expect 0 'fault.vvar .*no change' "a tolerance of one" \
 	--tolerance 1 good.json exact.json
+expect 0 'fault.vvar .*no change.*' "a tolerance of one in a hundred" \
+	--tolerance 1% --metric fault.vvar good.json exact.json
+make_json more.json seed=3 fault=952
+expect 1 'fault.vvar .*\+10 .*WORSE' "... which ten of 942 are above" \
+	--tolerance 1% --metric fault.vvar good.json more.json
 make_json rare.json seed=4 slow=0.2
 expect 1 'fault.vvar p90 .*WORSE' \
 	"a slow path that one fault in five takes" good.json rare.json
@@ -339,6 +344,24 @@ expect 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
 expect 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
 	"benchstat's format" --benchstat good.json good2.json
 result $(($(grep -c ^Benchmark out) != 1800)) "... has every sample"
+sed 's/"name":"/&other./; s/"clocksource"/"note":"b",&/' good2.json > other.json
+sed 's/"clocksource"/"note":"a",&/' good.json > first.json
+vvar-compare --merge first.json other.json > merged.json 2> err
+expect 0 "note	a; b$" "two runs as one result, run in two ways" \
+	--env merged.json
+vvar-compare --samples good.json > want
+vvar-compare --samples merged.json | grep -v '	other\.' |
+	sed 's/merged.json/good.json/' > out
+ok=0
+cmp want out > err && [ -s want ] || ok=1
+result $ok "... with every sample of the first"
+vvar-compare --samples merged.json | grep -c '	other\.' > out
+result $(($(cat out) != $(wc -l < want) - 1)) "... and of the second"
+expect 2 'fault.vvar is in good.json and in good2.json' \
+	"not of metrics that both have" --merge good.json good2.json
+sed 's/6.12-test/6.13-test/' other.json > third.json
+expect 2 'third.json: environment.kernel is not that of good.json' \
+	"nor of two kernels" --merge good.json third.json
 
 # --- the page ------------------------------------------------------------------
 

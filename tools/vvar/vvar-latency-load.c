@@ -20,11 +20,13 @@
 
 static const char usage[] =
 "usage: vvar-latency-load touch N [KIB]  N first touches of each kind of page;\n"
-"                                        KIB: while a thread maps and unmaps that much\n"
+"                                        KIB: while a thread maps, protects and unmaps that much\n"
+"       vvar-latency-load moved N        N first touches of a vvar that mremap() moved\n"
 "       vvar-latency-load storm N        N processes: fork, exec, read the clock\n"
 "       vvar-latency-load clock          read the clock once\n";
 
 static int stop;
+static u64 round_ticks;		/* of the thread below; 0: there is none */
 
 static int fail(const char *what, int error)
 {
@@ -42,19 +44,62 @@ static void print(const char *name, u64 *val, size_t n)
 	       (unsigned long long)val[n - 1]);
 }
 
+/* mprotect() keeps mmap_lock for as long as it changes PTEs */
 static void *hammer(void *arg)
 {
 	size_t len = *(size_t *)arg;
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		u64 begin = touch_tsc();
 		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
 			       0);
 
-		if (p == MAP_FAILED || munmap(p, len))
+		if (p == MAP_FAILED || mprotect(p, len, PROT_READ) ||
+		    munmap(p, len))
 			exit(fail("mmap", errno));
+		__atomic_store_n(&round_ticks, touch_tsc() - begin,
+				 __ATOMIC_RELAXED);
 	}
 	return NULL;
+}
+
+/*
+ * Who has just mapped a page has just waited for mmap_lock, and the other thread
+ * is still waking up. Up to one of its rounds later a touch meets it anywhere.
+ */
+static void meet(void)
+{
+	static u64 x = 88172645463325252ULL;
+	u64 most = __atomic_load_n(&round_ticks, __ATOMIC_RELAXED);
+	u64 begin = touch_tsc();
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	while (touch_tsc() - begin < x % (most + 1))
+		;
+}
+
+/* 0, or an exit status after a message */
+static int make_room(struct room *r)
+{
+	int ret = touch_room(r);
+
+	if (ret == -ENOENT) {
+		fputs("vvar-latency-load: no [vvar], no [vdso]: vdso=0?\n",
+		      stderr);
+		return 1;
+	}
+	return ret ? fail("making room for a vDSO", -ret) : 0;
+}
+
+static int map_vdso(const struct room *r)
+{
+	int ret = touch_map_vdso(r);
+
+	return ret ? fail("ARCH_MAP_VDSO_64 (CONFIG_CHECKPOINT_RESTORE)", -ret) :
+		     0;
 }
 
 static int do_touch(size_t n, size_t pressure)
@@ -70,14 +115,9 @@ static int do_touch(size_t n, size_t pressure)
 
 	if (!vvar || !text || !zero)
 		return fail("N touches", ENOMEM);
-	ret = touch_room(&r);
-	if (ret == -ENOENT) {
-		fputs("vvar-latency-load: no [vvar], no [vdso]: vdso=0?\n",
-		      stderr);
-		return 1;
-	}
+	ret = make_room(&r);
 	if (ret)
-		return fail("making room for a vDSO", -ret);
+		return ret;
 
 	if (pressure) {
 		ret = pthread_create(&thread, NULL, hammer, &pressure);
@@ -85,11 +125,12 @@ static int do_touch(size_t n, size_t pressure)
 			return fail("pthread_create", ret);
 	}
 	for (i = 0; i < n; i++) {
-		ret = touch_map_vdso(&r);
+		ret = map_vdso(&r);
 		if (ret)
-			return fail("ARCH_MAP_VDSO_64 (CONFIG_CHECKPOINT_RESTORE)",
-				    -ret);
+			return ret;
+		meet();
 		vvar[i] = touch(r.at);
+		meet();
 		text[i] = touch(r.at + r.vvar);
 		ret = touch_unmap_vdso(&r);
 		if (ret)
@@ -98,6 +139,7 @@ static int do_touch(size_t n, size_t pressure)
 		z = touch_map_zero(&r);
 		if (!z)
 			return fail("mmap", errno);
+		meet();
 		zero[i] = touch(z);
 		if (munmap(z, r.page))
 			return fail("munmap", errno);
@@ -109,6 +151,37 @@ static int do_touch(size_t n, size_t pressure)
 	print("vvar", vvar, n);
 	print("vdso", text, n);
 	print("zero", zero, n);
+	return 0;
+}
+
+static int do_moved(size_t n)
+{
+	unsigned long start, end;
+	struct room r;
+	char *to, *p;
+	int ret;
+
+	ret = make_room(&r);
+	if (ret)
+		return ret;
+	to = r.at + r.size + 16 * r.page;
+	while (n--) {
+		ret = map_vdso(&r);
+		if (ret)
+			return ret;
+		if (!touch_find("[vvar]", &start, &end))
+			return fail("[vvar] in /proc/self/maps", ENOENT);
+		p = mremap((void *)start, end - start, end - start,
+			   MREMAP_MAYMOVE | MREMAP_FIXED, to);
+		if (p != to)
+			return fail("mremap", errno);
+		touch(p);
+		if (munmap(p, end - start))
+			return fail("munmap", errno);
+		ret = touch_unmap_vdso(&r);
+		if (ret)
+			return fail("munmap", -ret);
+	}
 	return 0;
 }
 
@@ -153,6 +226,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "clock"))
 		return clock_gettime(CLOCK_MONOTONIC, &ts) ? 1 : 0;
+	if (n && argc == 3 && !strcmp(argv[1], "moved"))
+		return do_moved(n);
 	if (n && argc == 3 && !strcmp(argv[1], "storm"))
 		return do_storm(argv[0], n);
 	if (n && !strcmp(argv[1], "touch") && (argc == 3 || (argc == 4 && kib)))

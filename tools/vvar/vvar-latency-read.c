@@ -4,11 +4,12 @@
  * the return of handle_mm_fault() in the same task closes it, unless it says
  * that the fault is to be tried again. vvar:vvar_fault in between tells the
  * area and the path; an unpatched kernel has no such event, there the mappings
- * of each process tell the area.
+ * of each process tell the area, and they are followed when mremap() moves them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +28,23 @@ struct map {
 	u64	start, end;
 };
 
+/* Shared by the threads of a process */
+struct mm {
+	unsigned int	users;
+	struct map	maps[NR_MAPS];
+};
+
 struct task {
 	struct task	*next;
 	int		pid;
 	const char	*comm;		/* or NULL: no event has told */
-	struct map	maps[NR_MAPS];
+	struct mm	*mm;
 	/* the fault that is open */
 	bool		open;
 	struct fault	f;
 	bool		vma_lock, by_event;
-	u64	contended, off_cpu;	/* since when, or 0 */
+	u64	contended, switched;	/* since when, or 0 */
+	u64	lock;		/* the outermost that it waits for */
 	FILE		*notes;
 	char		*notes_buf;
 	size_t		notes_len;
@@ -53,8 +61,8 @@ struct cpu {
 };
 
 enum event_id {
-	EV_FAULT, EV_DONE, EV_VVAR, EV_MAP, EV_FORK, EV_RENAME, EV_SWITCH,
-	EV_BEGIN, EV_END, EV_PRINT, EV_REPLACE, EV_POPULATE, NR_EV
+	EV_FAULT, EV_DONE, EV_VVAR, EV_MAP, EV_MOVED, EV_TASK, EV_RENAME,
+	EV_SWITCH, EV_BEGIN, EV_END, EV_PRINT, EV_REPLACE, EV_POPULATE, NR_EV
 };
 
 static const struct {
@@ -64,7 +72,8 @@ static const struct {
 	[EV_DONE]	= { PROBE_SYSTEM,	PROBE_DONE },
 	[EV_VVAR]	= { "vvar",		"vvar_fault" },
 	[EV_MAP]	= { PROBE_SYSTEM,	PROBE_MAP },
-	[EV_FORK]	= { "sched",		"sched_process_fork" },
+	[EV_MOVED]	= { PROBE_SYSTEM,	PROBE_MOVED },
+	[EV_TASK]	= { "task",		"task_newtask" },
 	[EV_RENAME]	= { "task",		"task_rename" },
 	[EV_SWITCH]	= { "sched",		"sched_switch" },
 	[EV_BEGIN]	= { "lock",		"contention_begin" },
@@ -126,7 +135,22 @@ static struct task *find_task(struct reader *r, int pid)
 			return *p;
 	*p = must(calloc(1, sizeof(**p)));
 	(*p)->pid = pid;
+	(*p)->mm = must(calloc(1, sizeof(*(*p)->mm)));
+	(*p)->mm->users = 1;
 	return *p;
+}
+
+static void drop_mm(struct task *task)
+{
+	if (!--task->mm->users)
+		free(task->mm);
+}
+
+static void share_mm(struct task *task, struct mm *mm)
+{
+	mm->users++;
+	drop_mm(task);
+	task->mm = mm;
 }
 
 static u64 number(struct reader *r, enum event_id ev, struct tep_record *rec,
@@ -213,7 +237,7 @@ static void set_map(struct task *task, const char *name, u64 start,
 		return;
 	name = intern(name);
 	for (i = 0; i < NR_MAPS; i++) {
-		struct map *m = &task->maps[i];
+		struct map *m = &task->mm->maps[i];
 
 		if (m->name && m->name != name)
 			continue;
@@ -227,12 +251,54 @@ static const struct map *find_map(const struct task *task, u64 addr)
 	unsigned int i;
 
 	for (i = 0; i < NR_MAPS; i++) {
-		const struct map *m = &task->maps[i];
+		const struct map *m = &task->mm->maps[i];
 
 		if (m->name && addr >= m->start && addr < m->end)
 			return m;
 	}
 	return NULL;
+}
+
+/*
+ * A thread has its process's mappings. A vfork() child has copies: what it maps
+ * next is for the program that it execs.
+ */
+static void on_task(struct reader *r, struct task *task, struct tep_record *rec)
+{
+	struct task *child = find_task(r, number(r, EV_TASK, rec, "pid"));
+	char buf[32];
+
+	if (number(r, EV_TASK, rec, "clone_flags") & CLONE_THREAD) {
+		share_mm(child, task->mm);
+	} else {
+		drop_mm(child);
+		child->mm = must(malloc(sizeof(*child->mm)));
+		*child->mm = *task->mm;
+		child->mm->users = 1;
+	}
+	child->comm = intern(text(r, EV_TASK, rec, "comm", buf, sizeof(buf)));
+	child->open = false;
+}
+
+/* The probe sees where to, but not what: the size has to tell */
+static void on_moved(struct reader *r, struct task *task, struct tep_record *rec)
+{
+	u64 start = number(r, EV_MOVED, rec, "start");
+	u64 end = number(r, EV_MOVED, rec, "end");
+	struct map *maps = task->mm->maps, *found[NR_MAPS];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NR_MAPS; i++)
+		if (maps[i].name && maps[i].end - maps[i].start == end - start)
+			found[n++] = &maps[i];
+	if (n == 1) {
+		found[0]->start = start;
+		found[0]->end = end;
+		return;
+	}
+	r->t->moved_unknown++;
+	while (n--)
+		found[n]->name = NULL;
 }
 
 /* ---- faults ---- */
@@ -349,7 +415,7 @@ static void on_fault(struct reader *r, struct task *task,
 	task->open = true;
 	task->by_event = false;
 	task->contended = 0;
-	task->off_cpu = 0;
+	task->switched = 0;
 	task->f = (struct fault){
 		.ts = rec->ts,
 		.addr = number(r, EV_FAULT, rec, "address"),
@@ -411,6 +477,8 @@ static void on_done(struct reader *r, struct task *task,
 		return;
 	if (number(r, EV_DONE, rec, "ret") & VM_FAULT_RETRY) {
 		task->f.retries++;
+		task->f.tried = rec->ts - task->f.ts - task->f.waited -
+				task->f.off_cpu;
 		if (r->nr_top)
 			note(task, rec->ts, "to be tried again under mmap_lock");
 		return;
@@ -443,22 +511,26 @@ static void on_contention(struct reader *r, struct task *task, enum event_id ev,
 {
 	u64 lock = number(r, ev, rec, "lock_addr");
 
-	if (!r->nr_top)
-		return;
 	if (ev == EV_BEGIN) {
 		u64 flags = number(r, ev, rec, "flags");
 
 		remember(r, rec->cpu, rec->ts, "%s %d waits for %s 0x%llx",
 			 comm_of(r, task), task->pid, lock_kind(flags),
 			 lock);
-		if (task->open) {
+		if (!task->open)
+			return;
+		if (!task->contended) {
 			task->contended = rec->ts;
+			task->lock = lock;
+		}
+		if (r->nr_top)
 			note(task, rec->ts, "waits for %s 0x%llx",
 			     lock_kind(flags), lock);
-		}
-	} else if (task->open && task->contended) {
-		note(task, rec->ts, "has lock 0x%llx after %llu", lock,
-		     rec->ts - task->contended);
+	} else if (task->open && task->contended && task->lock == lock) {
+		task->f.waited += rec->ts - task->contended;
+		if (r->nr_top)
+			note(task, rec->ts, "has lock 0x%llx after %llu", lock,
+			     rec->ts - task->contended);
 		task->contended = 0;
 	}
 }
@@ -468,8 +540,6 @@ static void on_switch(struct reader *r, struct tep_record *rec)
 	struct task *prev, *next;
 	char from[32], to[32];
 
-	if (!r->nr_top)
-		return;
 	prev = find_task(r, number(r, EV_SWITCH, rec, "prev_pid"));
 	next = find_task(r, number(r, EV_SWITCH, rec, "next_pid"));
 	text(r, EV_SWITCH, rec, "prev_comm", from, sizeof(from));
@@ -477,15 +547,78 @@ static void on_switch(struct reader *r, struct tep_record *rec)
 	remember(r, rec->cpu, rec->ts, "CPU goes from %s %d to %s %d", from,
 		 prev->pid, to, next->pid);
 	if (prev->pid && prev->open) {
-		prev->off_cpu = rec->ts;
-		note(prev, rec->ts, "off the CPU, which %s %d gets", to,
-		     next->pid);
+		prev->switched = rec->ts;
+		if (r->nr_top)
+			note(prev, rec->ts, "off the CPU, which %s %d gets", to,
+			     next->pid);
 	}
-	if (next->pid && next->open && next->off_cpu) {
-		note(next, rec->ts, "on CPU %d after %llu", rec->cpu,
-		     rec->ts - next->off_cpu);
-		next->off_cpu = 0;
+	if (next->pid && next->open && next->switched) {
+		/* Asleep for a lock is waiting for it */
+		if (!next->contended)
+			next->f.off_cpu += rec->ts - next->switched;
+		if (r->nr_top)
+			note(next, rec->ts, "on CPU %d after %llu", rec->cpu,
+			     rec->ts - next->switched);
+		next->switched = 0;
 	}
+}
+
+/* The word after "name=" in what the event prints */
+static const char *printed(const char *s, const char *name)
+{
+	const char *p = strstr(s, name);
+	char buf[32] = "?";
+
+	if (p)
+		sscanf(p + strlen(name), "%31s", buf);
+	return intern(buf);
+}
+
+static void on_replace(struct reader *r, struct tep_record *rec)
+{
+	struct trace *t = r->t;
+	struct replace now, *p;
+	struct trace_seq s;
+	char area[32];
+	size_t i;
+
+	/* It knows the names of its enum */
+	trace_seq_init(&s);
+	tep_print_event(r->tep, &s, rec, "%s", TEP_PRINT_INFO);
+	trace_seq_terminate(&s);
+	now = (struct replace){
+		.area = intern(text(r, EV_REPLACE, rec, "area", area,
+				    sizeof(area))),
+		.pgoff = number(r, EV_REPLACE, rec, "pgoff"),
+		.old_pfn = number(r, EV_REPLACE, rec, "old_pfn"),
+		.new_pfn = number(r, EV_REPLACE, rec, "new_pfn"),
+		.old_cache = printed(s.buffer, " old_cache="),
+		.new_cache = printed(s.buffer, " new_cache="),
+	};
+	trace_seq_destroy(&s);
+
+	for (i = 0; i < t->nr_replaces; i++) {
+		p = &t->replaces[i];
+		if (p->area == now.area && p->pgoff == now.pgoff &&
+		    p->old_pfn == now.old_pfn && p->new_pfn == now.new_pfn &&
+		    p->old_cache == now.old_cache &&
+		    p->new_cache == now.new_cache)
+			break;
+	}
+	if (i == t->nr_replaces) {
+		t->replaces = must(realloc(t->replaces, ++t->nr_replaces *
+					   sizeof(*t->replaces)));
+		t->replaces[i] = now;
+	}
+	p = &t->replaces[i];
+	if (p->nr == p->room) {
+		p->room = p->room ? 2 * p->room : 4;
+		p->grace = must(realloc(p->grace, p->room * sizeof(u64)));
+		p->mappings = must(realloc(p->mappings, p->room * sizeof(u64)));
+	}
+	p->grace[p->nr] = number(r, EV_REPLACE, rec, "grace_ns");
+	p->mappings[p->nr++] = number(r, EV_REPLACE, rec, "mappings");
+	t->replaced++;
 }
 
 /* Lines that record wrote with trace_marker */
@@ -498,8 +631,8 @@ static void on_print(struct reader *r, struct tep_record *rec)
 	char buf[512], name[64];
 	struct trace *t = r->t;
 	const char *s;
+	int pid, of;
 	char *eq;
-	int pid;
 
 	/* An array of no length: it ends where the record does */
 	buf_field = tep_find_field(r->ev[EV_PRINT], "buf");
@@ -515,6 +648,8 @@ static void on_print(struct reader *r, struct tep_record *rec)
 	if (sscanf(s, "map pid=%d start=%llx end=%llx name=%63s", &pid, &start,
 		   &end, name) == 4) {
 		set_map(find_task(r, pid), name, start, end);
+	} else if (sscanf(s, "thread pid=%d of=%d", &pid, &of) == 2) {
+		share_mm(find_task(r, pid), find_task(r, of)->mm);
 	} else if (sscanf(s, "calibrate pid=%d addr=%llx kind=%u", &pid, &start,
 			  &kind) == 3) {
 		r->calib_pid = pid;
@@ -546,7 +681,7 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 		     int cpu, void *data)
 {
 	struct reader *r = data;
-	struct task *task, *child;
+	struct task *task;
 	u64 addr;
 	char name[64];
 	unsigned int i;
@@ -594,11 +729,11 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 		set_map(task, text(r, ev, rec, "name", name, sizeof(name)),
 			addr, addr + number(r, ev, rec, "len"));
 		break;
-	case EV_FORK:
-		child = find_task(r, number(r, ev, rec, "child_pid"));
-		memcpy(child->maps, task->maps, sizeof(child->maps));
-		child->comm = comm_of(r, task);
-		child->open = false;
+	case EV_MOVED:
+		on_moved(r, task, rec);
+		break;
+	case EV_TASK:
+		on_task(r, task, rec);
 		break;
 	case EV_RENAME:
 		find_task(r, number(r, ev, rec, "pid"))->comm =
@@ -615,7 +750,7 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 		on_print(r, rec);
 		break;
 	case EV_REPLACE:
-		r->t->replaced++;
+		on_replace(r, rec);
 		break;
 	case EV_POPULATE:
 		r->t->populated++;
@@ -767,6 +902,7 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 						  ev_names[ev].name);
 	t->patched = r.ev[EV_VVAR];
 	t->probed = r.ev[EV_DONE];
+	t->moves_seen = r.ev[EV_MOVED];
 	r.nr_cpus = tep_get_cpus(r.tep);
 	r.cpus = must(calloc(r.nr_cpus ?: 1, sizeof(*r.cpus)));
 	r.top = must(calloc(top ?: 1, sizeof(*r.top)));
@@ -812,6 +948,7 @@ out:
 
 			t->unfinished += r.tasks[i]->open;
 			drop_notes(r.tasks[i]);
+			drop_mm(r.tasks[i]);
 			free(r.tasks[i]);
 			r.tasks[i] = next;
 		}
@@ -830,6 +967,11 @@ void trace_free(struct trace *t)
 	for (i = 0; i < t->nr; i++)
 		free(t->faults[i].notes);
 	free(t->faults);
+	for (i = 0; i < t->nr_replaces; i++) {
+		free(t->replaces[i].grace);
+		free(t->replaces[i].mappings);
+	}
+	free(t->replaces);
 	for (i = 0; i < t->nr_env; i++) {
 		free(t->env[i].name);
 		free(t->env[i].value);

@@ -53,7 +53,8 @@ static const struct event {
 	{ "exceptions",	"page_fault_user",	false },
 	{ PROBE_SYSTEM,	PROBE_DONE,		false },
 	{ PROBE_SYSTEM,	PROBE_MAP,		true },
-	{ "sched",	"sched_process_fork",	false },
+	{ PROBE_SYSTEM,	PROBE_MOVED,		true },
+	{ "task",	"task_newtask",		false },
 	{ "task",	"task_rename",		true },
 	{ "sched",	"sched_switch",		true },
 	{ "lock",	"contention_begin",	true },
@@ -65,7 +66,7 @@ static const struct event {
 
 static const char *tracing;
 static struct tracefs_instance *instance;
-static struct tracefs_dynevent *probe_done, *probe_map;
+static struct tracefs_dynevent *probe_done, *probe_map, *probe_moved;
 static pid_t owner;
 static volatile sig_atomic_t signalled;
 
@@ -73,6 +74,28 @@ static void on_signal(int sig)
 {
 	if (sig != SIGALRM)
 		signalled = sig;
+}
+
+static void drop_probe(struct tracefs_dynevent **probe)
+{
+	if (!*probe)
+		return;
+	tracefs_dynevent_destroy(*probe, true);
+	tracefs_dynevent_free(*probe);
+	*probe = NULL;
+}
+
+/* A probe at the entry of a function, or NULL */
+static struct tracefs_dynevent *set_probe(const char *name, const char *function,
+					  const char *args)
+{
+	struct tracefs_dynevent *probe;
+
+	probe = tracefs_kprobe_alloc(PROBE_SYSTEM, name, function, args);
+	if (!probe || !tracefs_dynevent_create(probe))
+		return probe;
+	tracefs_dynevent_free(probe);
+	return NULL;
 }
 
 static void teardown(void)
@@ -90,16 +113,9 @@ static void teardown(void)
 		tracefs_instance_free(instance);
 		instance = NULL;
 	}
-	if (probe_done) {
-		tracefs_dynevent_destroy(probe_done, true);
-		tracefs_dynevent_free(probe_done);
-		probe_done = NULL;
-	}
-	if (probe_map) {
-		tracefs_dynevent_destroy(probe_map, true);
-		tracefs_dynevent_free(probe_map);
-		probe_map = NULL;
-	}
+	drop_probe(&probe_done);
+	drop_probe(&probe_map);
+	drop_probe(&probe_moved);
 }
 
 /* What a killed recording left behind. -1 if one is still running. */
@@ -180,15 +196,12 @@ static int set_probes(void)
 		return vvar_err("no return probe on handle_mm_fault(): %s",
 				strerror(errno));
 
-	for (i = 0; i < 2 && !probe_map; i++) {
-		probe_map = tracefs_kprobe_alloc(PROBE_SYSTEM, PROBE_MAP,
-						 map[i],
-						 "addr=$arg2 len=$arg3 name=+0(+0($arg5)):string");
-		if (!probe_map || !tracefs_dynevent_create(probe_map))
-			continue;
-		tracefs_dynevent_free(probe_map);
-		probe_map = NULL;
-	}
+	for (i = 0; i < 2 && !probe_map; i++)
+		probe_map = set_probe(PROBE_MAP, map[i],
+				      "addr=$arg2 len=$arg3 name=+0(+0($arg5)):string");
+	/* vm_start and vm_end are the first members of a VMA */
+	probe_moved = set_probe(PROBE_MOVED, "special_mapping_mremap",
+				"start=+0($arg1) end=+8($arg1)");
 	if (!probe_map && !tracefs_event_file_exists(NULL, "vvar", "vvar_fault",
 						     "enable")) {
 		vvar_err("no probe on _install_special_mapping(), and no vvar:vvar_fault event: there is no way to tell vvar from other pages on this kernel");
@@ -351,7 +364,7 @@ static s64 median(const struct room *r, enum kind kind)
  */
 static int calibrate(bool ticks)
 {
-	const unsigned int vvar = 8;	/* in events[] */
+	const unsigned int vvar = 9;	/* in events[] */
 	s64 zero, retried, with = 0, without = 0;
 	u64 tsc, ns;
 	struct room r;
@@ -417,6 +430,23 @@ static void run_calibrate(bool ticks)
 
 /* ---- marks: what was there before ---- */
 
+static void mark_threads(const char *pid)
+{
+	struct dirent *d;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	tasks = opendir(path);
+	while (tasks && (d = readdir(tasks))) {
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' &&
+		    strcmp(d->d_name, pid))
+			mark("thread pid=%s of=%s", d->d_name, pid);
+	}
+	if (tasks)
+		closedir(tasks);
+}
+
 static void mark_maps(void)
 {
 	DIR *proc = opendir("/proc");
@@ -441,6 +471,7 @@ static void mark_maps(void)
 		}
 		if (f)
 			fclose(f);
+		mark_threads(d->d_name);
 	}
 	if (proc)
 		closedir(proc);

@@ -12,7 +12,7 @@
 #define NR_BUCKETS	64
 
 const char * const by_names[NR_BY] = {
-	[BY_PAGE] = "page", [BY_PATH] = "path", [BY_COMM] = "comm",
+	[BY_AREA] = "area", [BY_PAGE] = "page", [BY_PATH] = "path", [BY_COMM] = "comm",
 	[BY_CPU] = "cpu",
 };
 
@@ -38,6 +38,9 @@ static int cmp_group(const void *a, const void *b)
 static void key_of(const struct fault *f, enum group_by by, char *key, size_t size)
 {
 	switch (by) {
+	case BY_AREA:
+		snprintf(key, size, "%s", f->area ?: "other");
+		break;
 	case BY_PAGE:
 		if (f->area)
 			snprintf(key, size, "%s+%llu", f->area, f->pgoff);
@@ -69,8 +72,8 @@ static struct groups make_groups(const struct trace *t, unsigned int n,
 		for (i = 0; i < t[which].nr; i++) {
 			const struct fault *f = &t[which].faults[i];
 
-			/* With --all the others have a row, by page and path */
-			if (!f->area && by != BY_PAGE && by != BY_PATH)
+			/* With --all the others have a row, but in these */
+			if (!f->area && (by == BY_COMM || by == BY_CPU))
 				continue;
 			key_of(f, by, key, sizeof(key));
 			if (!g || strcmp(g->key, key)) {
@@ -261,6 +264,108 @@ static size_t ours(const struct trace *t)
 	return n;
 }
 
+/* ---- where the time goes ---- */
+
+enum phase { PH_TRIED, PH_WAITED, PH_OFF, PH_REST, NR_PHASES };
+
+static const char * const phase_names[NR_PHASES] = {
+	[PH_TRIED]	= "a first try, to be tried again",
+	[PH_WAITED]	= "waiting for locks",
+	[PH_OFF]	= "off the CPU, for another reason",
+	[PH_REST]	= "serving it, interrupts included",
+};
+
+/* The mean fault in parts. What tracing adds is not in them, if it is known. */
+static void phases(const struct trace *t, double mean[NR_PHASES])
+{
+	u64 sum[NR_PHASES] = { };
+	size_t i, n = 0;
+
+	for (i = 0; i < t->nr; i++) {
+		const struct fault *f = &t->faults[i];
+		s64 twice = t->cost_retried - t->cost_fault;
+		u64 tried = f->tried;
+
+		if (!f->area)
+			continue;
+		n++;
+		if (t->calibrated && f->retries)
+			tried = (s64)tried > twice ? tried - twice : 0;
+		sum[PH_TRIED] += tried;
+		sum[PH_WAITED] += f->waited;
+		sum[PH_OFF] += f->off_cpu;
+		tried += f->waited + f->off_cpu;
+		sum[PH_REST] += f->lat > tried ? f->lat - tried : 0;
+	}
+	for (i = 0; i < NR_PHASES; i++)
+		mean[i] = n ? (double)sum[i] / n : 0;
+}
+
+static double phase_sum(const double mean[NR_PHASES])
+{
+	double sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_PHASES; i++)
+		sum += mean[i];
+	return sum;
+}
+
+static void print_phases(const struct trace *t, unsigned int n)
+{
+	double mean[2][NR_PHASES];
+	unsigned int which, i;
+
+	printf("\n%-32s", "where the mean fault spends it");
+	for (which = 0; which < n; which++) {
+		phases(&t[which], mean[which]);
+		printf("  |%22s", short_label(&t[which]));
+	}
+	putchar('\n');
+	for (i = 0; i < NR_PHASES; i++) {
+		printf("%-32s", phase_names[i]);
+		for (which = 0; which < n; which++)
+			printf("  |%12.0f%8.1f %%", mean[which][i],
+			       100 * mean[which][i] / (phase_sum(mean[which]) ?: 1));
+		putchar('\n');
+	}
+	printf("%-32s", "all of it");
+	for (which = 0; which < n; which++)
+		printf("  |%12.0f%10s", phase_sum(mean[which]), "");
+	putchar('\n');
+}
+
+/* ---- replaces ---- */
+
+#define MAX_REPLACES	16
+
+static void print_replaces(const struct trace *t)
+{
+	unsigned int i;
+
+	printf("\n%s: slots replaced; p50 and max of the grace period in ns, and of the mappings zapped\n",
+	       t->label);
+	printf("%-12s%7s  %-40s%12s%12s%8s%8s\n", "slot", "times",
+	       "old -> new: pfn, cache type", "grace p50", "max", "zapped",
+	       "max");
+	for (i = 0; i < t->nr_replaces && i < MAX_REPLACES; i++) {
+		struct replace *p = &t->replaces[i];
+		char slot[48], change[96];
+
+		qsort(p->grace, p->nr, sizeof(u64), cmp_u64);
+		qsort(p->mappings, p->nr, sizeof(u64), cmp_u64);
+		snprintf(slot, sizeof(slot), "%s+%llu", p->area, p->pgoff);
+		snprintf(change, sizeof(change), "0x%llx %s -> 0x%llx %s",
+			 p->old_pfn, p->old_cache, p->new_pfn, p->new_cache);
+		printf("%-12s%7zu  %-40s%12llu%12llu%8llu%8llu\n", slot, p->nr,
+		       change, percentile(p->grace, p->nr, 50),
+		       p->grace[p->nr - 1], percentile(p->mappings, p->nr, 50),
+		       p->mappings[p->nr - 1]);
+	}
+	if (i < t->nr_replaces)
+		printf("and %zu other changes\n", t->nr_replaces - i);
+}
+
 static void print_head(const struct trace *t)
 {
 	printf("%s: %zu vvar and vDSO faults among %llu user faults, in %s\n",
@@ -291,6 +396,11 @@ static void print_head(const struct trace *t)
 	if (t->backwards)
 		printf("  %llu faults that end before they begin: record with --clock global\n",
 		       t->backwards);
+	if (t->moved_unknown)
+		printf("  %llu mappings moved by mremap() that nobody can name: their faults are not counted\n",
+		       t->moved_unknown);
+	if (!t->patched && !t->moves_seen)
+		puts("  faults in a vvar or vDSO that mremap() moved are not counted: no vvar_latency:moved");
 	if (t->replaced || t->populated)
 		printf("  %llu slots replaced, %llu mappings populated\n",
 		       t->replaced, t->populated);
@@ -329,12 +439,16 @@ static void print_top(const struct trace *t, unsigned int top)
 
 int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int top)
 {
-	static const enum group_by all[] = { BY_PAGE, BY_PATH, BY_COMM };
+	static const enum group_by all[] = { BY_AREA, BY_PAGE, BY_PATH, BY_COMM };
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
 		print_head(&t[i]);
 	print_histogram(t, n);
+	print_phases(t, n);
+	for (i = 0; i < n; i++)
+		if (t[i].nr_replaces)
+			print_replaces(&t[i]);
 	if (by != NR_BY)
 		print_table(t, n, by);
 	else
@@ -347,6 +461,7 @@ int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int 
 
 /* ---- JSON, schema vdso-clock/1 ---- */
 
+/* @val is sorted */
 static json_t *metric(const char *name, const char *unit, bool exact,
 		      const u64 *val, size_t n)
 {
@@ -388,13 +503,42 @@ static void metric_name(char *out, size_t size, const char *by,
 	out[at] = 0;
 }
 
+static void json_replaces(const struct trace *t, json_t *metrics)
+{
+	u64 *grace, *mappings;
+	size_t i, n = 0;
+
+	if (!t->replaced)
+		return;
+	grace = must(calloc(t->replaced, sizeof(*grace)));
+	mappings = must(calloc(t->replaced, sizeof(*mappings)));
+	for (i = 0; i < t->nr_replaces; i++) {
+		const struct replace *p = &t->replaces[i];
+
+		memcpy(grace + n, p->grace, p->nr * sizeof(*grace));
+		memcpy(mappings + n, p->mappings, p->nr * sizeof(*mappings));
+		n += p->nr;
+	}
+	qsort(grace, n, sizeof(*grace), cmp_u64);
+	qsort(mappings, n, sizeof(*mappings), cmp_u64);
+	json_array_append_new(metrics, metric("trace.replace.grace", "ns",
+					      false, grace, n));
+	json_array_append_new(metrics, metric("trace.replace.mappings", "count",
+					      false, mappings, n));
+	free(grace);
+	free(mappings);
+}
+
 int report_json(struct trace *t, enum group_by by)
 {
 	bool exact = !strcmp(t->unit, "instructions");
 	json_t *env = json_object(), *metrics = json_array(), *root;
-	u64 counts[3] = { t->lost, t->missed, t->unfinished };
+	/* Lost, and nobody knows how many: one at least */
+	u64 counts[] = { t->lost + t->lost_unknown, t->missed, t->unfinished,
+			 t->moved_unknown };
 	static const char * const names[] = {
-		"trace.lost_events", "trace.missed_returns", "trace.unfinished"
+		"trace.lost_events", "trace.missed_returns", "trace.unfinished",
+		"trace.moved_unknown"
 	};
 	unsigned int i, b;
 	char name[128];
@@ -434,10 +578,11 @@ int report_json(struct trace *t, enum group_by by)
 		}
 		free_groups(&gs);
 	}
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		json_array_append_new(metrics,
 				      metric(names[i], "count", true,
 					     &counts[i], 1));
+	json_replaces(t, metrics);
 	root = json_pack("{s:s, s:o, s:o}", "schema", "vdso-clock/1",
 			 "environment", env, "metrics", metrics);
 	if (!root || json_dumpf(root, stdout, JSON_INDENT(1)))
@@ -448,6 +593,54 @@ int report_json(struct trace *t, enum group_by by)
 }
 
 /* ---- SVG ---- */
+
+static void svg_text(FILE *f, const char *s)
+{
+	for (; *s; s++)
+		if (strchr("<>&\"", *s))
+			fprintf(f, "&#%d;", *s);
+		else
+			fputc(*s, f);
+}
+
+/* The mean fault of each trace as a bar of its parts */
+static void svg_phases(FILE *f, const struct trace *t, unsigned int n, int left,
+		       int y, int width)
+{
+	static const char * const color[NR_PHASES] = {
+		"#d8a03c", "#b04a3a", "#8c8c8c", "#5b8c5a"
+	};
+	double mean[2][NR_PHASES], most = 0;
+	unsigned int which, i;
+
+	fprintf(f, "<text x=\"%d\" y=\"%d\" font-size=\"14\">where the mean fault spends its time (%s)</text>\n",
+		left, y, t[0].unit);
+	for (which = 0; which < n; which++) {
+		phases(&t[which], mean[which]);
+		if (phase_sum(mean[which]) > most)
+			most = phase_sum(mean[which]);
+	}
+	for (which = 0; which < n; which++) {
+		double x = left;
+
+		y += 22;
+		for (i = 0; i < NR_PHASES; i++) {
+			double w = mean[which][i] * width / (most ?: 1);
+
+			fprintf(f, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"16\" fill=\"%s\"/>\n",
+				x, y - 12, w, color[i]);
+			x += w;
+		}
+		fprintf(f, "<text x=\"%d\" y=\"%d\">", left + 4, y);
+		svg_text(f, short_label(&t[which]));
+		fprintf(f, ": %.0f</text>\n", phase_sum(mean[which]));
+	}
+	for (i = 0; i < NR_PHASES; i++) {
+		y += 18;
+		fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n",
+			left, y - 9, color[i], left + 14, y, phase_names[i]);
+	}
+}
 
 int report_svg(struct trace *t, unsigned int n, const char *file)
 {
@@ -468,22 +661,16 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 		width = 480;
 	fprintf(f,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-		width, top + height + 50);
+		width, top + height + 190);
 	fprintf(f,
 		"<text x=\"%d\" y=\"18\" font-size=\"14\">vvar and vDSO faults by latency (%s)</text>\n",
 		left, t->unit);
 	for (which = 0; which < n; which++) {
-		const char *s = short_label(&t[which]);
-
 		fprintf(f,
 			"<rect x=\"%d\" y=\"28\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%d\" y=\"37\">",
 			left + (int)which * 200, color[which],
 			left + 14 + (int)which * 200);
-		for (; *s; s++)
-			if (strchr("<>&\"", *s))
-				fprintf(f, "&#%d;", *s);
-			else
-				fputc(*s, f);
+		svg_text(f, short_label(&t[which]));
 		fprintf(f, ": %zu</text>\n", ours(&t[which]));
 	}
 	for (b = lo; b <= hi; b++) {
@@ -505,9 +692,11 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 			b ? (u64)1 << b : 0);
 	}
 	fprintf(f,
-		"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n</svg>\n",
+		"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n",
 		left - 6, top + height, width - 10, top + height, left,
 		top + height + 36, t->unit);
+	svg_phases(f, t, n, left, top + height + 66, width - left - 20);
+	fputs("</svg>\n", f);
 	bad = ferror(f);
 	if (fclose(f) || bad)
 		return vvar_err("%s: %s", file, strerror(errno));

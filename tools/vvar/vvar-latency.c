@@ -12,8 +12,8 @@
 #include "vvar-latency.h"
 
 static const char usage[] =
-"usage: vvar-latency TRACE.DAT [TRACE2.DAT] [--by page|path|comm|cpu] [--all]\n"
-"                    [--top N] [--raw] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
+"usage: vvar-latency TRACE.DAT [TRACE2.DAT] [--by area|page|path|comm|cpu]\n"
+"                    [--all] [--top N] [--raw] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
 "       vvar-latency record [OPTIONS] -- COMMAND [ARG...]\n"
 "       vvar-latency hist [SYSTEM/EVENT]\n"
 "       vvar-latency locks [--check]\n"
@@ -23,7 +23,7 @@ static const char usage[] =
 "could measure it, less what tracing adds, which is what user space sees\n"
 "untraced. Two traces are printed side by side.\n"
 "\n"
-"  --by KEY      only the table by that key (default: page, path and comm)\n"
+"  --by KEY      only the table by that key (default: all but cpu)\n"
 "  --all         a row for all other user faults, too\n"
 "  --top N       the N worst, with what ran before them and what they waited for\n"
 "  --raw         do not take off what tracing adds\n"
@@ -126,7 +126,7 @@ static int cmd_report(int argc, char **argv)
 				if (!strcmp(by_names[by], optarg))
 					break;
 			if (by == NR_BY) {
-				vvar_err("--by %s: not one of page, path, comm, cpu",
+				vvar_err("--by %s: not one of area, page, path, comm, cpu",
 					 optarg);
 				return 2;
 			}

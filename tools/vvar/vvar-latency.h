@@ -17,6 +17,7 @@ typedef uint32_t u32;
 #define PROBE_SYSTEM	"vvar_latency"
 #define PROBE_DONE	"fault_done"
 #define PROBE_MAP	"map"
+#define PROBE_MOVED	"moved"
 #define MARK		"vvar-latency: "
 
 #define VM_FAULT_RETRY		0x0400
@@ -35,8 +36,21 @@ struct fault {
 	int		pid;
 	int		cpu;
 	unsigned int	retries;
+	/* parts of raw, none in two */
+	u64	tried;		/* until it was to be tried again */
+	u64	waited;		/* for locks, asleep or spinning */
+	u64	off_cpu;	/* for anything else */
 	bool		event;		/* vvar:vvar_fault fired in it */
 	char		*notes;		/* of the worst ones: what happened */
+};
+
+/* vvar:vvar_replace: one change of one slot, and each time that it was made */
+struct replace {
+	const char	*area;
+	u64	pgoff, old_pfn, new_pfn;
+	const char	*old_cache, *new_cache;
+	u64	*grace, *mappings;
+	size_t		nr, room;
 };
 
 struct env {
@@ -50,6 +64,7 @@ struct trace {
 	char		unit[24];
 	bool		patched;	/* it knows vvar:vvar_fault */
 	bool		probed;		/* it knows the end of a fault */
+	bool		moves_seen;	/* it knows what mremap() moved */
 	size_t		page_size;
 	struct fault	*faults;	/* vvar and vDSO first, in time order */
 	size_t		nr, room;
@@ -63,7 +78,10 @@ struct trace {
 	u64	lost;
 	bool		lost_unknown;	/* lost, but nobody knows how many */
 	u64	missed;		/* returns the kretprobe had no room for */
+	u64	moved_unknown;	/* by mremap(), nobody knows what */
 	u64	replaced, populated;
+	struct replace	*replaces;
+	size_t		nr_replaces;
 	/* what tracing costs: see vvar-latency-record.c */
 	bool		calibrated;
 	s64		cost_fault, cost_retried, cost_event;
@@ -73,11 +91,11 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 	       bool raw);
 void trace_free(struct trace *t);
 
-enum group_by { BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
+enum group_by { BY_AREA, BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
 
 extern const char * const by_names[NR_BY];
 
-/* t[0..n), n being 1 or 2; @by may be NR_BY for page, path and comm */
+/* t[0..n), n being 1 or 2; @by may be NR_BY for all but CPU */
 int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int top);
 int report_json(struct trace *t, enum group_by by);
 int report_svg(struct trace *t, unsigned int n, const char *file);

@@ -1338,10 +1338,28 @@ static double work_ticks(void)
 	return best;
 }
 
+/*
+ * tsc-early becomes tsc a second or so after boot, once another timer has told
+ * its frequency. A guest can be quicker, and its figures would be of either.
+ */
+static char *settled_clocksource(void)
+{
+	char *name;
+	int i;
+
+	for (i = 0; ; i++) {
+		name = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+				  false);
+		if (i == 100 || strcmp(name, "tsc-early"))
+			return name;
+		free(name);
+		usleep(100000);
+	}
+}
+
 static void warn_before(void)
 {
-	clocksource = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
-				 false);
+	clocksource = settled_clocksource();
 	if (!getauxval(AT_SYSINFO_EHDR))
 		note(&warnings,
 		     "this process has no vDSO (booted with vdso=0?): every read is a system call");

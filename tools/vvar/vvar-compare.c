@@ -1117,7 +1117,7 @@ static void print_tsv_figures(const char *head, const struct metric *m,
 	       m->higher ? "higher" : "lower", s->n);
 	for (i = 0; i < sizeof(q) / sizeof(*q); i++)
 		printf("\t%.10g", quantile(s->sorted, s->n, q[i]));
-	printf("\t%.10g\n", set_mean(s));
+	printf("\t%.10g\t%s\n", set_mean(s), m->env->clocksource);
 }
 
 /* For scripts/report and other shell tools; one line a metric and side */
@@ -1127,7 +1127,7 @@ static enum status print_tsv(bool samples)
 
 	printf("side\tmetric\taccelerator\tcpus\tunit\t");
 	puts(samples ? "file\tvalue" :
-		       "exact\tbetter\tn\tmin\tp50\tp90\tp99\tmax\tmean");
+		       "exact\tbetter\tn\tmin\tp50\tp90\tp99\tmax\tmean\tclocksource");
 	for (i = 0; i < nr_metrics; i++) {
 		const struct metric *m = &metrics[i];
 
@@ -1167,7 +1167,8 @@ static enum status print_env(void)
 				    key, v) {
 			char *text = json_is_string(v) ?
 				strdup(json_string_value(v)) :
-				json_dumps(v, JSON_ENCODE_ANY);
+				json_dumps(v, JSON_ENCODE_ANY |
+					      JSON_REAL_PRECISION(12));
 
 			if (!text)
 				die("out of memory");

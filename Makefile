@@ -46,6 +46,9 @@ help:
 ##   make locks       the locks of one first touch, stock beside ours
 ##   make report      an HTML page from the last bench
 ##   make compare     two revisions of this repository [A=rev B=rev]
+##   make baseline    measure, and record the figures in results/
+##   make bisect-test  do bisecting and comparing find what is planted in kernels?
+##                    [CASE=nops|map_pages|gettime|same]
 ## Pieces
 ##   make deps        install what is missing (Debian; as root)
 ##   make kernel-stock kernel-vvar perf tools
@@ -211,8 +214,16 @@ compare:
 
 report: $(OUT)/vvar-compare
 	@scripts/deps gnuplot-nox
-	@scripts/report -o $(OUT)/report.html $(OUT)/bench/stock-*.json -- \
-		$(OUT)/bench/vvar-*.json
+	@scripts/report -o $(OUT)/report.html
+
+baseline: bench-json
+	@scripts/baseline record
+
+# Trees of its own: a step leaves a planted fault behind
+.PHONY: bisect-test
+bisect-test: perf tools
+	@OUT=$(OUT)/bisect PERF=$(OUT)/perf VVAR_COMPARE=$(OUT)/vvar-compare \
+		tools/testing/selftests/vvar/bisect-test.sh --kernel $(CASE)
 
 # --- debug kernels ---------------------------------------------------------
 

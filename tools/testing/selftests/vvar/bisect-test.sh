@@ -3,8 +3,9 @@
 # scripts/bisect finds what was planted in a history of 16 commits.
 #   without arguments: each commit is a small program in place of the kernel,
 #	built by make and cc; the rest (git, the verdicts) is real: seconds
-#   --kernel [nops|map_pages|gettime]: each commit is built and booted: a step
-#	takes half a minute. BASE is the revision to plant in (default: HEAD).
+#   --kernel [nops|map_pages|gettime|same]: each commit is built and booted: a
+#	step takes a minute. BASE is the revision to plant in (default: HEAD).
+#	same: in boots of one kernel, nothing is found.
 # VVAR_COMPARE names the vvar-compare to use; else it is built here.
 set -eu
 
@@ -275,42 +276,123 @@ kernels()
 {
 	OUT=${OUT:-$top/build}
 	KERNEL=${KERNEL:-6.12}
-	export OUT KERNEL
+	PERF=${PERF:-$OUT/perf}
+	VVAR_COMPARE=${VVAR_COMPARE:-$OUT/vvar-compare}
+	export OUT KERNEL PERF VVAR_COMPARE
 	base=$(git -C "$top" rev-parse "${BASE:-HEAD}")
-	for case in ${1:-nops map_pages gettime}; do
+	"$top/scripts/prepare" stock
+	for case in ${1:-nops map_pages gettime same}; do
 		"kernel_$case"
-		sed 's/^/# /' "$tmp/out"
-		found_it "$what_for" culprit
 	done
+}
+
+# bisect_kernels WHAT ARG...: between good and bad
+bisect_kernels()
+{
+	what_for=$1
+	shift
+	run_bisect good bad --good good --bad bad "$@"
+	sed 's/^/# /' "$tmp/out"
+	found_it "$what_for" culprit
 }
 
 # Each nop is one instruction
 kernel_nops()
 {
-	what_for="40 instructions in the first touch"
 	kernel_history "$tmp/nops" mm/vvar_fault.c \
 		'/^static vm_fault_t vvar_map_pages(/,/^$/{
 		s/^$/\tasm volatile(".rept 40\\n\\tnop\\n\\t.endr");/}'
-	run_bisect good bad --metric fault.vvar --good good --bad bad
+	bisect_kernels "40 instructions in the first touch" --metric fault.vvar
 }
 
 kernel_map_pages()
 {
-	what_for="a lost .map_pages"
 	kernel_history "$tmp/map_pages" mm/vvar_fault.c \
 		'/\.map_pages.*= vvar_map_pages/d'
-	run_bisect good bad --metric fault.vvar --good good --bad bad
+	bisect_kernels "a lost .map_pages" --metric fault.vvar
 }
 
 # The vDSO's own code is in no file of this tree: a patch slows it
 kernel_gettime()
 {
-	what_for="a slower clock_gettime, by wall times"
 	# shellcheck disable=SC2016
 	kernel_history "$tmp/gettime" "patches/$KERNEL/series" \
 		'$aslow-clock.patch' slow_clock
-	run_bisect good bad --metric gettime.MONOTONIC.vdso --run smp \
-		--good good --bad bad
+	bisect_kernels "a slower clock_gettime, by wall times" \
+		--metric gettime.MONOTONIC.vdso --run smp
+}
+
+# boots NAME N GUEST-ARGS -- BENCH-ARGS: $tmp/same.NAME.1.json and on
+boots()
+{
+	name=$1 n=$2 i=0 guest=''
+	shift 2
+	while [ "$1" != -- ]; do
+		guest="$guest $1"
+		shift
+	done
+	shift
+	while [ $i -lt "$n" ]; do
+		i=$((i + 1))
+		# A list of words
+		# shellcheck disable=SC2086
+		"$top/scripts/guest" $guest --append norandmaps \
+			--append vvar.populate=0 -- \
+			"$PERF" bench vdso-clock --format json "$@" \
+			> "$tmp/same.$name.$i.json" 2> "$tmp/out" ||
+			{ cat "$tmp/out"; echo "Bail out! no figures"; exit 1; }
+	done
+}
+
+# pairs NAME N SIZE...: compares boots of N with others, 20 times, so many a side
+# by turns
+pairs()
+{
+	name=$1 n=$2 pair=0 alarms=0 undecided=0 decided=0
+	shift 2
+	while [ $pair -lt 20 ]; do
+		pair=$((pair + 1))
+		size=$1
+		shift
+		set -- "$@" "$size"
+		got=0
+		# A shuffle that is the same each time
+		# shellcheck disable=SC2046
+		"$VVAR_COMPARE" $(awk -v seed=$pair -v n="$n" -v size="$size" \
+			-v stem="$tmp/same.$name." 'BEGIN {
+			srand(seed)
+			for (i = 1; i <= n; i++)
+				v[i] = i
+			for (i = 1; i <= 2 * size; i++) {
+				j = i + int(rand() * (n - i + 1))
+				t = v[i]; v[i] = v[j]; v[j] = t
+				printf "%s%s%d.json", i == size + 1 ? " -- " : " ",
+					stem, v[i]
+			}
+		}') > "$tmp/out" 2>&1 || got=$?
+		[ $got -le 1 ] ||
+			{ cat "$tmp/out"; echo "Bail out! status $got"; exit 1; }
+		sum=$(tail -n 1 "$tmp/out")
+		better=${sum#*worse, } same=${sum#*better, } noisy=${sum#*no change, }
+		alarms=$((alarms + ${sum%% *} + ${better%% *}))
+		decided=$((decided + ${same%% *}))
+		undecided=$((undecided + ${noisy%% *}))
+		grep -E 'WORSE|better$' "$tmp/out" | sed 's/^/# /' || :
+	done
+	echo "# $name: 20 pairs, $alarms alarms, $decided no change, $undecided too noisy"
+	ok=0
+	[ $alarms = 0 ] && [ $((decided + undecided)) -gt 0 ] || ok=1
+	result $ok "A/A: no alarm in 20 pairs, $name"
+}
+
+kernel_same()
+{
+	"$top/scripts/kernel" vvar | sed 's/^/# /'
+	boots icount 8 --icount -- gettime fault exec --unit instructions \
+		--env accelerator=tcg-icount
+	pairs icount 8 1 2 4
+	boots smp 12 --smp 2 -- gettime contend -l 300
+	pairs smp 12 1 2 4 5 6
 }
 
 # A loop in each call of the vDSO's clock_gettime. Not of nops: QEMU counts them,
@@ -327,6 +409,10 @@ slow_clock()
 		> "patches/$KERNEL/slow-clock.patch" || [ $? = 1 ]
 }
 
+case ${2:-same} in
+nops|map_pages|gettime|same) ;;
+*)		echo "bisect-test: no case '$2'" >&2; exit 2 ;;
+esac
 case ${1:-} in
 '')		echo "TAP version 13"; small ;;
 --kernel)	echo "TAP version 13"; kernels "${2:-}" ;;

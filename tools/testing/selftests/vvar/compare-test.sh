@@ -363,6 +363,64 @@ sed 's/6.12-test/6.13-test/' other.json > third.json
 expect 2 'third.json: environment.kernel is not that of good.json' \
 	"nor of two kernels" --merge good.json third.json
 
+# --- recorded figures ----------------------------------------------------------
+
+# As PARTS=icount scripts/bench leaves them, and as scripts/baseline records them
+counts()
+{
+	make_json out accel=tcg-icount cpus=1 kernel="$2" fault="$3"
+	sed "s/\"clocksource\"/\"compiler\":\"$4\",&/" out > "$1"
+}
+
+recorded()
+{
+	counts bench/stock-icount.json '6.12.1 #2' 2000 gcc-12
+	counts bench/vvar-icount.json "$@"
+	for side in stock vvar; do
+		counts out2 '6.12.1 #2' 1085 gcc-12
+		[ $side = stock ] || counts out2 "$1" 1085 "$3"
+		sed 's/fault.vvar/fault.zero/' out2 > bench/$side-icount-fault.json
+	done
+}
+
+# baseline STATUS WORDS WHAT
+baseline()
+{
+	got=0
+	RESULTS=$tmp/recorded OUT=$tmp KERNEL=6.12 \
+		VVAR_COMPARE=$(command -v vvar-compare) \
+		"$top/scripts/baseline" check > out 2> err || got=$?
+	ok=0
+	[ "$got" = "$1" ] && cat out err | grep -Eq -e "$2" || ok=1
+	result $ok "$3"
+}
+
+mkdir bench recorded
+recorded '6.12.1 #3' 1000 gcc-12
+baseline 1 'no .*6.12-tcg-icount-stock.json.*make baseline' \
+	"nothing recorded is no pass"
+for side in stock vvar; do
+	vvar-compare --merge bench/$side-icount-fault.json \
+		bench/$side-icount.json > recorded/6.12-tcg-icount-$side.json
+done
+recorded '6.12.1 #4' 1000 gcc-12
+baseline 0 '^4 passed, 0 failed$' "the recorded figures, another build"
+recorded '6.12.1 #4' 1001 gcc-12
+baseline 1 '^not ok vvar: fault.vvar .*WORSE' "one instruction above them"
+baseline 1 '^3 passed, 1 failed$' "... is counted"
+recorded '6.12.1 #4' 999 gcc-12
+baseline 0 'make baseline' "one below: time to renew"
+recorded '6.12.1 #4' 1050 gcc-13
+baseline 0 'compiler: recorded gcc-12 , now gcc-13' \
+	"another compiler, 5 %: said so, and allowed"
+recorded '6.12.1 #4' 1120 gcc-13
+baseline 1 '^not ok vvar: fault.vvar .*WORSE' "... 12 %: not allowed"
+recorded '6.12.2 #4' 1050 gcc-12
+baseline 0 'kernel: recorded 6.12.1 , now 6.12.2' "another version, 5 %"
+sed 's/"tsc"/"hpet"/' bench/vvar-icount.json > out
+cp out bench/vvar-icount.json
+baseline 1 'cannot be compared' "another clocksource is no pass"
+
 # --- the page ------------------------------------------------------------------
 
 report()

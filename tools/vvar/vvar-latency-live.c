@@ -179,7 +179,7 @@ struct touched {
 #define MAX_LOCKS	64
 
 struct list {
-	unsigned int	nr, bad;
+	unsigned int	nr;
 	char		line[MAX_LOCKS][80];
 	bool		fine[MAX_LOCKS];
 };
@@ -214,7 +214,6 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 		if (val == l->touched->vvar) {
 			l->inside = true;
 			now->nr = 0;
-			now->bad = 0;
 		} else if (l->inside && val == l->touched->next) {
 			l->inside = false;
 			if (!l->rounds++ || now->nr < l->least.nr)
@@ -235,7 +234,6 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 		 val & 2 ? ", read" : "", val & 1 ? ", trylock" : "");
 	now->fine[now->nr] = !strcmp(name, "rcu_read_lock") ||
 			     (strstr(name, "vm_lock") && val & 2);
-	now->bad += !now->fine[now->nr];
 	now->nr++;
 	return 0;
 }
@@ -335,15 +333,14 @@ static int trace_touch(struct tracefs_instance *in, struct locks *l,
 
 int cmd_locks(int argc, char **argv)
 {
-	bool check = argc == 2 && !strcmp(argv[1], "--check");
 	struct tracefs_instance *in;
 	struct locks l = { 0 };
 	char name[40];
 	unsigned int i;
 	int ret;
 
-	if (argc > 1 && !check) {
-		vvar_err("locks: takes --check or nothing, not '%s'", argv[1]);
+	if (argc > 1) {
+		vvar_err("locks: takes no argument, not '%s'", argv[1]);
 		return 2;
 	}
 	if (!need_tracefs())
@@ -383,10 +380,5 @@ int cmd_locks(int argc, char **argv)
 	for (i = 0; i < l.least.nr; i++)
 		printf("%s %s\n", l.least.fine[i] ? " " : "!",
 		       l.least.line[i]);
-	if (check && l.least.bad) {
-		vvar_err("%u of %u locks are neither RCU nor the VMA's read lock (marked !)",
-			 l.least.bad, l.least.nr);
-		return 1;
-	}
 	return 0;
 }

@@ -16,7 +16,7 @@ static const char usage[] =
 "                    [--all] [--top N] [--raw] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
 "       vvar-latency record [OPTIONS] -- COMMAND [ARG...]\n"
 "       vvar-latency hist [SYSTEM/EVENT]\n"
-"       vvar-latency locks [--check]\n"
+"       vvar-latency locks\n"
 "\n"
 "How long each first touch of vvar and vDSO took, on patched and unpatched\n"
 "kernels: from exception entry to the end of handle_mm_fault(), and if 'record'\n"
@@ -35,8 +35,8 @@ static const char usage[] =
 "record runs COMMAND with the events set up, all of them in a buffer of its own,\n"
 "and takes them down again whatever happens. See 'vvar-latency record --help'.\n"
 "hist prints a histogram that the kernel keeps (default synthetic/vvar_latency).\n"
-"locks prints what one first touch of vvar acquires (needs lockdep); with --check\n"
-"it fails if that is more than RCU and the VMA's read lock.\n";
+"locks prints what one first touch of vvar acquires (needs lockdep), with a ! where\n"
+"it is neither RCU nor the VMA's read lock.\n";
 
 int vvar_err(const char *fmt, ...)
 {

@@ -69,6 +69,21 @@ static enum page_cache_mode vvar_pat_ram_type(unsigned long pfn)
 	return pgprot2cachemode(prot);
 }
 
+/*
+ * The kernel's rules, and one that they lack: they let WB stand in for UC,
+ * though not for UC-. No register block or shared page is better off for that.
+ */
+static bool vvar_pat_substitutes(resource_size_t start,
+				 enum page_cache_mode want,
+				 enum page_cache_mode type, unsigned int flags)
+{
+	if (!(flags & VVAR_PAT_SUBSTITUTE))
+		return false;
+	if (want == _PAGE_CACHE_MODE_UC)
+		want = _PAGE_CACHE_MODE_UC_MINUS;
+	return is_new_memtype_allowed(start, PAGE_SIZE, want, type);
+}
+
 /**
  * vvar_pat_set_slot - show a page in a slot, with a cache type
  * @area: a registered area
@@ -76,19 +91,25 @@ static enum page_cache_mode vvar_pat_ram_type(unsigned long pfn)
  * @pfn: the page: RAM, or device memory, of which this reserves one page
  * @want: the cache type
  * @flags: VVAR_PAT_DECRYPTED for a page that is shared with a hypervisor;
- *	VVAR_PAT_SUBSTITUTE if another type will do, as far as
- *	is_new_memtype_allowed() lets it stand in for @want
+ *	VVAR_PAT_SUBSTITUTE if another type will do, within the rules below
  * @got: filled with the type that the slot has now, may be NULL
  *
  * A type that is held already wins over @want (memtype_check_conflict()): the
- * kernel's own ioremap() of the HPET for example makes it UC-. UC- and WC never
- * become WB, WT neither WB nor WC. RAM is never WP or WT. Without PAT, types
- * collapse as __cachemode2pte_tbl says.
+ * kernel's own ioremap() of the HPET for example makes it UC-. So do the MTRRs
+ * where they forbid WB, and RAM is what set_memory_*() made of it, WB as a rule.
+ * UC, UC- and WC never become WB, WT neither WB nor WC.
+ *
+ * The slot's own reservation counts as held, too: the same page with another
+ * type gets -EBUSY until vvar_pat_clear_slot().
+ *
+ * Without PAT (nopat) nobody keeps a list, and device memory is granted whatever
+ * is asked, as ioremap() is: @got is @want, the PTE has what is left of it
+ * (__cachemode2pte_tbl, WC is UC- there), and nothing conflicts with anything.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EBUSY if the memtype rules forbid @want, said in the log; -EINVAL
- * for a slot or page that does not exist; -ENOMEM. But for 0, the slot shows
- * what it showed.
+ * Return: 0; -EBUSY if the rules forbid @want, said in the log; -EINVAL for a
+ * slot or page that does not exist; -ENOMEM. But for 0, the slot shows what it
+ * showed.
  */
 int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 		      unsigned long pfn, enum page_cache_mode want,
@@ -100,15 +121,15 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 	pgprot_t prot;
 	int ret = 0;
 
-	if (pfn >> (boot_cpu_data.x86_phys_bits - PAGE_SHIFT))
+	/* On 32 bits, phys_addr_t may be the narrower of the two */
+	if ((u64)pfn >> (boot_cpu_data.x86_phys_bits - PAGE_SHIFT) ||
+	    PHYS_PFN(start) != pfn)
 		return -EINVAL;
 
 	guard(mutex)(&vvar_pat_mutex);
 
 	if (page_is_ram(pfn)) {
 		type = vvar_pat_ram_type(pfn);
-		if (!is_new_memtype_allowed(start, PAGE_SIZE, want, type))
-			ret = -EBUSY;
 	} else {
 		hold = kzalloc(sizeof(*hold), GFP_KERNEL);
 		if (!hold)
@@ -124,12 +145,13 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 			INIT_LIST_HEAD(&hold->list);
 		}
 	}
-	if (!ret && type != want && !(flags & VVAR_PAT_SUBSTITUTE))
+	if (!ret && type != want &&
+	    !vvar_pat_substitutes(start, want, type, flags))
 		ret = -EBUSY;
 	if (ret) {
 		pr_warn("vvar: %s [mem %pa-%pa]: want %s, %s%s\n", area->name,
 			&start, &(resource_size_t){ start + PAGE_SIZE - 1 },
-			cattr_name(want), type == want ? "refused" : "held ",
+			cattr_name(want), type == want ? "refused" : "would be ",
 			type == want ? "" : cattr_name(type));
 		vvar_pat_release(hold);
 		return ret == -EINVAL ? -EBUSY : ret;

@@ -42,12 +42,25 @@
 /* Far from anything that mmap would choose, at the start of a page table */
 #define TEST_ADDR	(64UL * PMD_SIZE)
 
+/* The image of programs with pointers as long as the kernel's */
+#ifdef CONFIG_X86_64
+#define native_image	vdso_image_64
+#else
+#define native_image	vdso_image_32
+#endif
+
 #define TIME_PFN	PHYS_PFN(__pa_symbol(&__vvar_page))
 #define TOMBSTONE_PFN	page_to_pfn(ZERO_PAGE(0))
 
 /* A claim about a PTE, and the PTE in the message */
 #define EXPECT_PTE(test, pte, claim)					\
 	KUNIT_EXPECT_TRUE_MSG(test, claim, "PTE %016llx", (u64)pte_val(pte))
+
+/* Executable, where the CPU and the page tables can say so */
+static bool executable(pte_t pte)
+{
+	return (__supported_pte_mask & _PAGE_NX) && pte_exec(pte);
+}
 
 /* The test's mm; a page next to TEST_ADDR keeps its page table in place */
 static void attach_mm(struct kunit *test)
@@ -239,12 +252,20 @@ static void vvar_area_register_refuses_bad_shape(struct kunit *test)
 static void vvar_area_set_slot_refuses_out_of_range(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 3, 0);
-	unsigned long bad_pfn = PHYS_PFN(PHYSICAL_PAGE_MASK) + 1;
 
 	KUNIT_EXPECT_EQ(test, set_slot(t, 3, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, -EINVAL, vvar_area_clear_slot(&t->area, 3));
+}
+
+static void vvar_area_set_slot_refuses_pfn_that_no_pte_holds(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 1, 0);
+	unsigned long bad_pfn = PHYS_PFN(PHYSICAL_PAGE_MASK) + 1;
+
+	if (!bad_pfn)
+		kunit_skip(test, "PAE: a PTE holds every unsigned long");
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			vvar_area_set_slot(&t->area, 0, bad_pfn, PAGE_READONLY));
-	KUNIT_EXPECT_EQ(test, -EINVAL, vvar_area_clear_slot(&t->area, 3));
 }
 
 static void vvar_area_unused_slot_shows_tombstone(struct kunit *test)
@@ -279,6 +300,7 @@ static void vvar_area_cleared_slot_shows_tombstone(struct kunit *test)
 static struct kunit_case vvar_area_cases[] = {
 	KUNIT_CASE(vvar_area_register_refuses_bad_shape),
 	KUNIT_CASE(vvar_area_set_slot_refuses_out_of_range),
+	KUNIT_CASE(vvar_area_set_slot_refuses_pfn_that_no_pte_holds),
 	KUNIT_CASE(vvar_area_unused_slot_shows_tombstone),
 	KUNIT_CASE(vvar_area_cleared_slot_shows_tombstone),
 	{}
@@ -318,7 +340,7 @@ static void vvar_fault_pte_is_special_readonly_user_nx(struct kunit *test)
 	EXPECT_PTE(test, pte, !pte_write(pte));
 	EXPECT_PTE(test, pte, !pte_dirty(pte));
 	EXPECT_PTE(test, pte, pte_flags(pte) & _PAGE_USER);
-	EXPECT_PTE(test, pte, !pte_exec(pte));
+	EXPECT_PTE(test, pte, !executable(pte));
 	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
 		   cachemode2protval(_PAGE_CACHE_MODE_WB));
 }
@@ -581,6 +603,19 @@ static void vvar_file_replace_reaches_every_shard(struct kunit *test)
 	}
 }
 
+static void vvar_file_count_tells_the_mappings_of_a_page(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	struct vvar_files *files = t->area.files;
+
+	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 0), 0);
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
+	map_area(test, &t->area, TEST_ADDR + 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 0), 2);
+	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 1), 2);
+	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 2), 0);
+}
+
 static struct kunit_case vvar_file_cases[] = {
 	KUNIT_CASE(vvar_file_registering_twice_is_refused),
 	KUNIT_CASE(vvar_file_unregistering_a_mapped_area_is_refused),
@@ -589,6 +624,7 @@ static struct kunit_case vvar_file_cases[] = {
 	KUNIT_CASE(vvar_file_replace_takes_the_page_away),
 	KUNIT_CASE(vvar_file_replace_takes_a_stale_tombstone_away),
 	KUNIT_CASE(vvar_file_replace_reaches_every_shard),
+	KUNIT_CASE(vvar_file_count_tells_the_mappings_of_a_page),
 	{}
 };
 
@@ -627,15 +663,25 @@ static void vvar_populate_publishes_slots_in_use(struct kunit *test)
 	}
 }
 
+static void vvar_populate_makes_no_table_for_unused_slots(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 4, BIT(0));
+	unsigned long addr = TEST_ADDR + 3 * PMD_SIZE - 2 * PAGE_SIZE;
+
+	map_area(test, &t->area, addr);
+	KUNIT_EXPECT_NOT_NULL(test, get_pmd(current->mm, addr));
+	KUNIT_EXPECT_NULL(test, get_pmd(current->mm, addr + 2 * PAGE_SIZE));
+}
+
 static void vvar_populate_publishes_text(struct kunit *test)
 {
 	unsigned long addr, i;
 
 	attach_mm(test);
-	KUNIT_ASSERT_EQ(test, 0, map_vdso_once(&vdso_image_64,
+	KUNIT_ASSERT_EQ(test, 0, map_vdso_once(&native_image,
 					       TEST_ADDR + PAGE_SIZE));
 	addr = (unsigned long)current->mm->context.vdso;
-	for (i = 0; i < vdso_image_64.size; i += PAGE_SIZE) {
+	for (i = 0; i < native_image.size; i += PAGE_SIZE) {
 		pte_t pte = get_pte(current->mm, addr + i);
 
 		EXPECT_PTE(test, pte, pte_present(pte) && pte_exec(pte));
@@ -644,6 +690,7 @@ static void vvar_populate_publishes_text(struct kunit *test)
 
 static struct kunit_case vvar_populate_cases[] = {
 	KUNIT_CASE(vvar_populate_publishes_slots_in_use),
+	KUNIT_CASE(vvar_populate_makes_no_table_for_unused_slots),
 	KUNIT_CASE(vvar_populate_publishes_text),
 	{}
 };
@@ -872,11 +919,13 @@ struct image_param {
 };
 
 static const struct image_param images[] = {
+#ifdef CONFIG_X86_64
 	{ "64", &vdso_image_64 },
+#endif
 #ifdef CONFIG_X86_X32_ABI
 	{ "x32", &vdso_image_x32 },
 #endif
-#ifdef CONFIG_COMPAT
+#ifdef CONFIG_COMPAT_32
 	{ "32", &vdso_image_32 },
 #endif
 };
@@ -918,7 +967,7 @@ static void vvar_vdso_time_data_is_the_kernels_page(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TIME_PFN);
 	EXPECT_PTE(test, pte, pte_special(pte));
 	EXPECT_PTE(test, pte, !pte_write(pte));
-	EXPECT_PTE(test, pte, !pte_exec(pte));
+	EXPECT_PTE(test, pte, !executable(pte));
 }
 
 static void vvar_vdso_every_offset_is_readable(struct kunit *test)
@@ -964,6 +1013,25 @@ static void vvar_vdso_text_breakpoint_is_private(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *(char *)image->data, old);
 }
 
+static void vvar_vdso_text_fault_leaves_breakpoint_alone(struct kunit *test)
+{
+	const struct vdso_image *image;
+	unsigned long addr = map_vdso(test, &image) - image->sym_vvar_start;
+	pte_t before, after;
+
+	if (image->size < 2 * PAGE_SIZE)
+		kunit_skip(test, "an image of one page");
+	KUNIT_ASSERT_EQ(test, force_write(addr + PAGE_SIZE, 0xcc), 1);
+	before = get_pte(current->mm, addr + PAGE_SIZE);
+	KUNIT_ASSERT_TRUE(test, pte_none(get_pte(current->mm, addr)));
+
+	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	after = get_pte(current->mm, addr + PAGE_SIZE);
+	EXPECT_PTE(test, after, pte_pfn(after) == pte_pfn(before));
+	after = get_pte(current->mm, addr);
+	EXPECT_PTE(test, after, pte_present(after));
+}
+
 static void vvar_vdso_data_is_not_written_by_force(struct kunit *test)
 {
 	const struct vdso_image *image;
@@ -988,6 +1056,7 @@ static struct kunit_case vvar_vdso_cases[] = {
 	KUNIT_CASE_PARAM(vvar_vdso_every_offset_is_readable, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_text_takes_one_fault, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_text_breakpoint_is_private, image_gen_params),
+	KUNIT_CASE_PARAM(vvar_vdso_text_fault_leaves_breakpoint_alone, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_data_is_not_written_by_force, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_second_mapping_is_refused, image_gen_params),
 	{}
@@ -1005,11 +1074,19 @@ static struct kunit_suite vvar_vdso_suite = {
 /* The system call itself, in the address space that this thread has borrowed */
 static long user_call(unsigned int nr, long a, long b, long c, long d, long e)
 {
+#ifdef CONFIG_X86_64
 	struct pt_regs regs = {
 		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .orig_ax = nr,
 	};
 
 	return x64_sys_call(&regs, nr);
+#else
+	struct pt_regs regs = {
+		.bx = a, .cx = b, .dx = c, .si = d, .di = e, .orig_ax = nr,
+	};
+
+	return ia32_sys_call(&regs, nr);
+#endif
 }
 
 static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
@@ -1301,6 +1378,7 @@ static bool pat_may_substitute(enum page_cache_mode want,
 			       enum page_cache_mode held)
 {
 	switch (want) {
+	case _PAGE_CACHE_MODE_UC:
 	case _PAGE_CACHE_MODE_UC_MINUS:
 	case _PAGE_CACHE_MODE_WC:
 		return held != _PAGE_CACHE_MODE_WB;
@@ -1370,7 +1448,7 @@ static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
 		   cachemode2protval(got));
 	EXPECT_PTE(test, pte, pte_special(pte));
 	EXPECT_PTE(test, pte, !pte_write(pte));
-	EXPECT_PTE(test, pte, !pte_exec(pte));
+	EXPECT_PTE(test, pte, !executable(pte));
 	if (granted && pat_enabled() && param->kind != PAT_RAM) {
 		struct memtype *entry = memtype_lookup(PFN_PHYS(pfn));
 
@@ -1497,7 +1575,7 @@ static void vvar_pat_replacing_a_page_releases_it(struct kunit *test)
 	expect_memtypes(test, before);
 }
 
-static void vvar_pat_slot_or_page_out_of_range_is_refused(struct kunit *test)
+static void vvar_pat_slot_out_of_range_is_refused(struct kunit *test)
 {
 	struct test_area *t = make_pat_area(test);
 	unsigned long pfn = reserve_pfn(test);
@@ -1507,9 +1585,22 @@ static void vvar_pat_slot_or_page_out_of_range_is_refused(struct kunit *test)
 			vvar_pat_set_slot(&t->area, 2, pfn,
 					  _PAGE_CACHE_MODE_UC, 0, NULL));
 	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 2), -EINVAL);
-	pfn = 1UL << (boot_cpu_data.x86_phys_bits - PAGE_SHIFT);
+	expect_memtypes(test, before);
+}
+
+static void vvar_pat_page_beyond_the_cpus_reach_is_refused(struct kunit *test)
+{
+	struct test_area *t = make_pat_area(test);
+	unsigned int bits = boot_cpu_data.x86_phys_bits;
+	struct memtypes before = get_memtypes();
+
+	if (!IS_ENABLED(CONFIG_PHYS_ADDR_T_64BIT))
+		bits = min(bits, 32);
+	if (bits - PAGE_SHIFT >= BITS_PER_LONG)
+		kunit_skip(test, "%u bits: the CPU reaches every page", bits);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			vvar_pat_set_slot(&t->area, 0, pfn,
+			vvar_pat_set_slot(&t->area, 0,
+					  1UL << (bits - PAGE_SHIFT),
 					  _PAGE_CACHE_MODE_UC, 0, NULL));
 	expect_memtypes(test, before);
 }
@@ -1541,7 +1632,8 @@ static struct kunit_case vvar_pat_cases[] = {
 	KUNIT_CASE(vvar_pat_released_page_takes_another_type),
 	KUNIT_CASE(vvar_pat_two_slots_hold_a_page_twice),
 	KUNIT_CASE(vvar_pat_replacing_a_page_releases_it),
-	KUNIT_CASE(vvar_pat_slot_or_page_out_of_range_is_refused),
+	KUNIT_CASE(vvar_pat_slot_out_of_range_is_refused),
+	KUNIT_CASE(vvar_pat_page_beyond_the_cpus_reach_is_refused),
 	KUNIT_CASE(vvar_pat_decrypted_page_says_so),
 	{}
 };
@@ -1558,7 +1650,7 @@ static struct kunit_suite vvar_pat_suite = {
 /* A slot of x86's [vvar] by the symbol of its page in the image */
 static unsigned int image_slot(long sym)
 {
-	return (sym - vdso_image_64.sym_vvar_start) >> PAGE_SHIFT;
+	return (sym - native_image.sym_vvar_start) >> PAGE_SHIFT;
 }
 
 /* Maps the 64-bit image; returns the address of a slot of its [vvar] */
@@ -1566,9 +1658,9 @@ static unsigned long map_vvar(struct kunit *test, unsigned int slot)
 {
 	attach_mm(test);
 	KUNIT_ASSERT_EQ(test, 0,
-			map_vdso_once(&vdso_image_64, TEST_ADDR + PAGE_SIZE));
+			map_vdso_once(&native_image, TEST_ADDR + PAGE_SIZE));
 	return (unsigned long)current->mm->context.vdso +
-	       vdso_image_64.sym_vvar_start + (slot << PAGE_SHIFT);
+	       native_image.sym_vvar_start + (slot << PAGE_SHIFT);
 }
 
 /* The work item that follows the clocksource has done this, or 5 s are over */
@@ -1592,12 +1684,12 @@ static bool wait_for_slot(struct kunit *test, unsigned long addr,
 static void clear_hvclock_action(void *unused)
 {
 	vvar_pat_clear_slot(&vvar_area,
-			    image_slot(vdso_image_64.sym_hvclock_page));
+			    image_slot(native_image.sym_hvclock_page));
 }
 
 static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 {
-	unsigned int slot = image_slot(vdso_image_64.sym_hvclock_page);
+	unsigned int slot = image_slot(native_image.sym_hvclock_page);
 	struct ms_hyperv_tsc_page *page, *copy;
 	unsigned long addr;
 	u64 tsc, now;
@@ -1640,7 +1732,7 @@ static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 #ifdef CONFIG_VVAR_KUNIT_PVCLOCK
 static void vvar_vclock_pvclock_page_comes_into_use(struct kunit *test)
 {
-	unsigned int slot = image_slot(vdso_image_64.sym_pvclock_page);
+	unsigned int slot = image_slot(native_image.sym_pvclock_page);
 	void *pvti = pvclock_get_pvti_cpu0_va();
 	unsigned long addr;
 	pte_t pte;
@@ -1721,7 +1813,7 @@ static void vvar_vclock_hpet_of_another_mode_is_left_alone(struct kunit *test)
 
 static void vvar_vclock_image_unknown_is_refused(struct kunit *test)
 {
-	struct vdso_image image = vdso_image_64;
+	struct vdso_image image = native_image;
 	struct vm_area_struct *vma;
 
 	attach_mm(test);
@@ -1774,7 +1866,7 @@ static int fail_pre(struct kprobe *kp, struct pt_regs *regs)
 		return 0;
 	f->failed++;
 	/* Back to the caller, whose address is what the stack ends with */
-	regs->ax = f->value;
+	regs_set_return_value(regs, f->value);
 	regs->ip = *(unsigned long *)regs->sp;
 	regs->sp += sizeof(long);
 	return 1;
@@ -1861,44 +1953,51 @@ static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
 {
 	struct fail_call *f;
 	unsigned long addr;
+	pte_t pte;
 
 	attach_mm(test);
-	/* [vvar] comes first, so that its table is the first to be missing */
-	f = fail_nth(test, "pte_alloc_one", 1, 0);
+	/* The text comes first, in a page table of its own: [vvar] ends at it */
+	f = fail_nth(test, "pte_alloc_one", 0, 0);
 	vvar_populate_on = true;
 	KUNIT_EXPECT_EQ(test, 0,
-			map_vdso_once(&vdso_image_64, TEST_ADDR + 2 * PMD_SIZE +
-				      vdso_image_64.sym_vvar_start));
+			map_vdso_once(&native_image, TEST_ADDR + 2 * PMD_SIZE +
+				      native_image.sym_vvar_start));
 	vvar_populate_on = false;
 	addr = (unsigned long)current->mm->context.vdso;
-	KUNIT_EXPECT_LE(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, addr, TEST_ADDR + 2 * PMD_SIZE);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
 	KUNIT_EXPECT_TRUE(test, readable(addr));
+}
+
+/* The area is none while @function returns @error, and one afterwards */
+static void expect_unregistered(struct kunit *test, const char *function,
+				int error)
+{
+	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct fail_call *f = fail_nth(test, function, 0, error);
+
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), error ?: -ENOMEM);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
+	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+}
+
+static void vvar_oom_area_without_memory_is_not_registered(struct kunit *test)
+{
+	expect_unregistered(test, "__kmalloc_noprof", 0);
 }
 
 static void vvar_oom_area_without_inode_is_not_registered(struct kunit *test)
 {
-	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
-	struct fail_call *f;
-
-	f = fail_nth(test, "alloc_anon_inode", 0, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, f->failed, 1);
-	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+	expect_unregistered(test, "alloc_anon_inode", -ENOMEM);
 }
 
 static void vvar_oom_area_without_file_is_not_registered(struct kunit *test)
 {
-	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
-	struct fail_call *f;
-
-	f = fail_nth(test, "alloc_file_pseudo", 0, -ENFILE);
-	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -ENFILE);
-	KUNIT_EXPECT_EQ(test, f->failed, 1);
-	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+	expect_unregistered(test, "alloc_file_pseudo", -ENFILE);
 }
 
 static void vvar_oom_map_lets_go_of_the_file(struct kunit *test)
@@ -1954,6 +2053,7 @@ static struct kunit_case vvar_oom_cases[] = {
 	KUNIT_CASE(vvar_oom_fault_says_so_and_a_retry_succeeds),
 	KUNIT_CASE(vvar_oom_populate_leaves_it_to_the_fault),
 	KUNIT_CASE(vvar_oom_text_is_left_to_the_fault),
+	KUNIT_CASE(vvar_oom_area_without_memory_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_inode_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_file_is_not_registered),
 	KUNIT_CASE(vvar_oom_map_lets_go_of_the_file),

@@ -121,7 +121,7 @@ static struct vm_area_struct *map_area(struct kunit *test,
 }
 
 /* A read fault as user mode takes it: under the VMA's read lock */
-static vm_fault_t touch(struct kunit *test, unsigned long addr)
+static vm_fault_t fault(struct kunit *test, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
@@ -142,11 +142,27 @@ static vm_fault_t touch(struct kunit *test, unsigned long addr)
 	return ret;
 }
 
+/* As setup, for a page that is not there yet */
+static void touch(struct kunit *test, unsigned long addr)
+{
+	KUNIT_ASSERT_EQ_MSG(test, fault(test, addr), VM_FAULT_NOPAGE,
+			    "at %lx, PTE %016llx", addr,
+			    (u64)pte_val(get_pte(current->mm, addr)));
+}
+
 static bool readable(unsigned long addr)
 {
 	char c;
 
 	return !get_user(c, (char __user *)addr);
+}
+
+static void expect_readable(struct kunit *test, unsigned long addr, bool wanted)
+{
+	bool is = readable(addr);
+
+	KUNIT_EXPECT_EQ_MSG(test, is, wanted, "at %lx, PTE %016llx", addr,
+			    (u64)pte_val(get_pte(current->mm, addr)));
 }
 
 struct test_area {
@@ -278,7 +294,7 @@ static void vvar_area_unused_slot_shows_tombstone(struct kunit *test)
 		unsigned long addr = TEST_ADDR + PAGE_SIZE * (i + 1);
 		pte_t pte;
 
-		KUNIT_EXPECT_TRUE_MSG(test, readable(addr), "slot %u", i);
+		expect_readable(test, addr, true);
 		pte = get_pte(current->mm, addr);
 		KUNIT_EXPECT_EQ_MSG(test, pte_pfn(pte), TOMBSTONE_PFN,
 				    "slot %u: PTE %016llx", i, (u64)pte_val(pte));
@@ -292,7 +308,7 @@ static void vvar_area_cleared_slot_shows_tombstone(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&t->area, 1), 0);
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + 2 * PAGE_SIZE));
+	expect_readable(test, TEST_ADDR + 2 * PAGE_SIZE, true);
 	pte = get_pte(current->mm, TEST_ADDR + 2 * PAGE_SIZE);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
 }
@@ -320,7 +336,7 @@ static void vvar_fault_first_touch_takes_no_retry(struct kunit *test)
 	struct test_area *t = make_area(test, 1, BIT(0));
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, touch(test, TEST_ADDR + PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, fault(test, TEST_ADDR + PAGE_SIZE),
 			VM_FAULT_NOPAGE);
 }
 
@@ -384,7 +400,7 @@ static void vvar_fault_on_tombstone_maps_it_and_those_in_use(struct kunit *test)
 	pte_t pte;
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, touch(test, TEST_ADDR + PAGE_SIZE * 3),
+	KUNIT_EXPECT_EQ(test, fault(test, TEST_ADDR + PAGE_SIZE * 3),
 			VM_FAULT_NOPAGE);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 3);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
@@ -421,13 +437,13 @@ static void vvar_fault_across_page_tables(struct kunit *test)
 
 	/* Neither page table is there yet */
 	map_area(test, &t->area, addr);
-	KUNIT_EXPECT_EQ(test, touch(test, addr + PAGE_SIZE), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr + PAGE_SIZE), VM_FAULT_NOPAGE);
 	for (i = 0; i < 4; i++) {
 		pte_t pte = get_pte(current->mm, addr + i * PAGE_SIZE);
 
 		EXPECT_PTE(test, pte, pte_none(pte) == (i >= 2));
 	}
-	KUNIT_EXPECT_EQ(test, touch(test, addr + 3 * PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, fault(test, addr + 3 * PAGE_SIZE),
 			VM_FAULT_NOPAGE);
 	for (i = 0; i < 4; i++) {
 		pte_t pte = get_pte(current->mm, addr + i * PAGE_SIZE);
@@ -466,7 +482,7 @@ static void vvar_fault_write_is_refused(struct kunit *test)
 	struct test_area *t = make_area(test, 1, BIT(0));
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
 	KUNIT_EXPECT_EQ(test, put_user(1, (char __user *)TEST_ADDR + PAGE_SIZE),
 			-EFAULT);
 	KUNIT_EXPECT_EQ(test, *(char *)page_address(t->page[0]), 0);
@@ -480,7 +496,7 @@ static void vvar_fault_split_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vm_munmap(TEST_ADDR + PAGE_SIZE, PAGE_SIZE),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vm_munmap(TEST_ADDR + PAGE_SIZE, 2 * PAGE_SIZE), 0);
-	KUNIT_EXPECT_FALSE(test, readable(TEST_ADDR + PAGE_SIZE));
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, false);
 }
 
 static struct kunit_case vvar_fault_cases[] = {
@@ -543,7 +559,6 @@ static void vvar_file_is_no_users_file(struct kunit *test)
 	vma = map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	KUNIT_EXPECT_NOT_NULL(test, vma->vm_file);
 	KUNIT_EXPECT_PTR_EQ(test, vma_user_file(vma), NULL);
-	KUNIT_EXPECT_FALSE(test, vma->vm_flags & VM_MAYWRITE);
 }
 
 static void vvar_file_replace_takes_the_page_away(struct kunit *test)
@@ -706,9 +721,10 @@ static struct kunit_suite vvar_populate_suite = {
 
 #define RACE_ROUNDS	200
 
-/* Faults in the test's mm while the test replaces what they publish */
+/* Faults in the test's mm while the test changes what they publish */
 struct racer {
 	struct mm_struct *mm;
+	struct task_struct *task;
 	atomic_long_t faults, bad;
 };
 
@@ -719,9 +735,7 @@ static int racer_fn(void *data)
 
 	kthread_use_mm(r->mm);
 	while (!kthread_should_stop()) {
-		char c;
-
-		if (get_user(c, (char __user *)addr))
+		if (!readable(addr))
 			atomic_long_inc(&r->bad);
 		atomic_long_inc(&r->faults);
 		cond_resched();
@@ -730,20 +744,40 @@ static int racer_fn(void *data)
 	return 0;
 }
 
+/* At the end of the test, if it has not done so */
+static void racer_stop(void *data)
+{
+	struct racer *r = data;
+
+	kthread_stop(r->task);
+	mmput(r->mm);
+}
+
+static struct racer *racer_start(struct kunit *test, unsigned int n)
+{
+	struct racer *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->mm = current->mm;
+	r->task = kthread_create(racer_fn, r, "vvar_race/%u", n);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(r->task), "%pe", r->task);
+	/* The test's thread may go first */
+	mmget(r->mm);
+	add_action(test, racer_stop, r);
+	wake_up_process(r->task);
+	return r;
+}
+
 static void vvar_race_replace_leaves_no_stale_pte(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 2, BIT(0));
-	struct task_struct *task[2];
-	struct racer r = { .mm = current->mm };
 	unsigned long addr = TEST_ADDR + PAGE_SIZE, stale = 0;
-	unsigned int i, n;
+	struct racer *r[2];
+	unsigned int i;
 
 	map_area(test, &t->area, addr);
-	for (n = 0; n < ARRAY_SIZE(task); n++) {
-		task[n] = kthread_run(racer_fn, &r, "vvar_race/%u", n);
-		if (IS_ERR(task[n]))
-			break;
-	}
+	for (i = 0; i < ARRAY_SIZE(r); i++)
+		r[i] = racer_start(test, i);
 
 	for (i = 0; i < RACE_ROUNDS; i++) {
 		struct page *old = t->page[i & 1], *new = t->page[~i & 1];
@@ -754,33 +788,33 @@ static void vvar_race_replace_leaves_no_stale_pte(struct kunit *test)
 		if (pte_present(pte) && pte_pfn(pte) == page_to_pfn(old))
 			stale++;
 	}
-	while (n--)
-		kthread_stop(task[n]);
 
 	KUNIT_EXPECT_EQ(test, stale, 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&r.bad), 0);
-	KUNIT_EXPECT_GT(test, atomic_long_read(&r.faults), RACE_ROUNDS);
+	for (i = 0; i < ARRAY_SIZE(r); i++) {
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&r[i]->bad), 0);
+		KUNIT_EXPECT_GT(test, atomic_long_read(&r[i]->faults), 0);
+	}
 }
 
+/* The racer finds no VMA at times */
 static void vvar_race_unmap_and_map_again(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 2, BIT(0) | BIT(1));
-	struct racer r = { .mm = current->mm };
-	struct task_struct *task;
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct racer *r;
 	unsigned int i;
 
-	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	task = kthread_run(racer_fn, &r, "vvar_race");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	for (i = 0; atomic_long_read(&r.faults) < RACE_ROUNDS; i++) {
-		vm_munmap(TEST_ADDR + PAGE_SIZE, 2 * PAGE_SIZE);
-		map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-		readable(TEST_ADDR + PAGE_SIZE * 2);
+	map_area(test, &t->area, addr);
+	r = racer_start(test, 0);
+	for (i = 0; atomic_long_read(&r->faults) < RACE_ROUNDS; i++) {
+		vm_munmap(addr, 2 * PAGE_SIZE);
+		map_area(test, &t->area, addr);
+		readable(addr + PAGE_SIZE);
 		cond_resched();
 	}
-	kthread_stop(task);
+	kunit_release_action(test, racer_stop, r);
 	KUNIT_EXPECT_GT(test, i, 0);
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
+	expect_readable(test, addr, true);
 }
 
 /* A fault that is late: it has read a slot and not yet published it */
@@ -808,9 +842,11 @@ static void vvar_race_replace_waits_for_readers(struct kunit *test)
 	struct late_reader r = { };
 
 	init_completion(&r.in);
-	task = kthread_run(late_reader_fn, &r, "vvar_late");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	task = kthread_create(late_reader_fn, &r, "vvar_late");
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(task), "%pe", task);
+	/* It ends by itself */
 	get_task_struct(task);
+	wake_up_process(task);
 	wait_for_completion(&r.in);
 
 	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 1), 0);
@@ -962,7 +998,7 @@ static void vvar_vdso_time_data_is_the_kernels_page(struct kunit *test)
 	unsigned long addr = map_vdso(test, &image);
 	pte_t pte;
 
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TIME_PFN);
 	EXPECT_PTE(test, pte, pte_special(pte));
@@ -977,7 +1013,7 @@ static void vvar_vdso_every_offset_is_readable(struct kunit *test)
 	unsigned long end = addr - image->sym_vvar_start + image->size;
 
 	for (; addr < end; addr += PAGE_SIZE)
-		KUNIT_EXPECT_TRUE_MSG(test, readable(addr), "at %lx", addr);
+		expect_readable(test, addr, true);
 }
 
 static void vvar_vdso_text_takes_one_fault(struct kunit *test)
@@ -986,7 +1022,7 @@ static void vvar_vdso_text_takes_one_fault(struct kunit *test)
 	unsigned long addr = map_vdso(test, &image) - image->sym_vvar_start;
 	unsigned long i;
 
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	for (i = 0; i < image->size; i += PAGE_SIZE) {
 		struct page *page = virt_to_page(image->data + i);
 		pte_t pte = get_pte(current->mm, addr + i);
@@ -1025,7 +1061,7 @@ static void vvar_vdso_text_fault_leaves_breakpoint_alone(struct kunit *test)
 	before = get_pte(current->mm, addr + PAGE_SIZE);
 	KUNIT_ASSERT_TRUE(test, pte_none(get_pte(current->mm, addr)));
 
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	after = get_pte(current->mm, addr + PAGE_SIZE);
 	EXPECT_PTE(test, after, pte_pfn(after) == pte_pfn(before));
 	after = get_pte(current->mm, addr);
@@ -1105,7 +1141,7 @@ static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
 	pte = get_pte(current->mm, from + PAGE_SIZE);
 	EXPECT_PTE(test, pte, pte_none(pte));
-	KUNIT_EXPECT_FALSE(test, readable(from));
+	expect_readable(test, from, false);
 }
 
 static void vvar_mm_moved_area_is_replaced_too(struct kunit *test)
@@ -1140,17 +1176,20 @@ static void vvar_mm_resizing_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			user_call(__NR_mremap, addr, 2 * PAGE_SIZE, PAGE_SIZE,
 				  0, 0));
-	KUNIT_EXPECT_TRUE(test, readable(addr + PAGE_SIZE));
+	expect_readable(test, addr + PAGE_SIZE, true);
 }
 
 static void vvar_mm_becoming_writable_is_refused(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 1, BIT(0));
 	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct vm_area_struct *vma;
 	pte_t pte;
 
-	map_area(test, &t->area, addr);
+	vma = map_area(test, &t->area, addr);
 	touch(test, addr);
+	KUNIT_EXPECT_EQ_MSG(test, vma->vm_flags & (VM_WRITE | VM_MAYWRITE), 0,
+			    "vm_flags %lx", vma->vm_flags);
 	KUNIT_EXPECT_EQ(test, -EACCES,
 			user_call(__NR_mprotect, addr, PAGE_SIZE,
 				  PROT_READ | PROT_WRITE, 0, 0));
@@ -1171,7 +1210,7 @@ static void vvar_mm_unreadable_area_is_not_populated(struct kunit *test)
 	vvar_area_join_timens(current->mm, &t->area, t->page[1]);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
-	KUNIT_EXPECT_FALSE(test, readable(addr));
+	expect_readable(test, addr, false);
 }
 
 static void vvar_mm_dontneed_is_refused(struct kunit *test)
@@ -1441,7 +1480,7 @@ static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
 	}
 
 	map_area(test, &t->area, addr);
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
 	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
@@ -1500,26 +1539,52 @@ static void vvar_pat_slot_changes_only_if_granted(struct kunit *test)
 	expect_memtypes(test, before);
 }
 
-static void vvar_pat_conflicting_reservation_is_refused(struct kunit *test)
+/* An area with device memory as WC in slot 0 */
+static struct test_area *make_held_area(struct kunit *test, unsigned long *pfn)
 {
 	struct test_area *t = make_pat_area(test);
-	unsigned long pfn = reserve_pfn(test);
-	enum page_cache_mode got = -1;
 
 	if (!pat_enabled())
 		kunit_skip(test, "without PAT, nobody keeps a list");
+	*pfn = reserve_pfn(test);
 	KUNIT_ASSERT_EQ(test, 0,
-			vvar_pat_set_slot(&t->area, 0, pfn,
+			vvar_pat_set_slot(&t->area, 0, *pfn,
 					  _PAGE_CACHE_MODE_WC, 0, NULL));
+	return t;
+}
+
+static void vvar_pat_conflicting_reservation_is_refused(struct kunit *test)
+{
+	unsigned long pfn;
+	struct test_area *t = make_held_area(test, &pfn);
+
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			vvar_pat_set_slot(&t->area, 1, pfn,
 					  _PAGE_CACHE_MODE_UC, 0, NULL));
+}
+
+static void vvar_pat_conflicting_reservation_is_shared(struct kunit *test)
+{
+	unsigned long pfn;
+	struct test_area *t = make_held_area(test, &pfn);
+	enum page_cache_mode got = -1;
+
 	KUNIT_EXPECT_EQ(test, 0,
 			vvar_pat_set_slot(&t->area, 1, pfn, _PAGE_CACHE_MODE_UC,
 					  VVAR_PAT_SUBSTITUTE, &got));
 	KUNIT_EXPECT_EQ(test, got, _PAGE_CACHE_MODE_WC);
-	/* Its own wish stands in the way too: clear it first */
+}
+
+static void vvar_pat_held_page_keeps_its_type_until_cleared(struct kunit *test)
+{
+	unsigned long pfn;
+	struct test_area *t = make_held_area(test, &pfn);
+
 	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vvar_pat_set_slot(&t->area, 0, pfn,
+					  _PAGE_CACHE_MODE_UC, 0, NULL));
+	KUNIT_EXPECT_EQ(test, vvar_pat_clear_slot(&t->area, 0), 0);
+	KUNIT_EXPECT_EQ(test, 0,
 			vvar_pat_set_slot(&t->area, 0, pfn,
 					  _PAGE_CACHE_MODE_UC, 0, NULL));
 }
@@ -1629,6 +1694,8 @@ static struct kunit_case vvar_pat_cases[] = {
 	KUNIT_CASE_PARAM(vvar_pat_reserves_until_cleared, pat_gen_params),
 	KUNIT_CASE_PARAM(vvar_pat_slot_changes_only_if_granted, pat_gen_params),
 	KUNIT_CASE(vvar_pat_conflicting_reservation_is_refused),
+	KUNIT_CASE(vvar_pat_conflicting_reservation_is_shared),
+	KUNIT_CASE(vvar_pat_held_page_keeps_its_type_until_cleared),
 	KUNIT_CASE(vvar_pat_released_page_takes_another_type),
 	KUNIT_CASE(vvar_pat_two_slots_hold_a_page_twice),
 	KUNIT_CASE(vvar_pat_replacing_a_page_releases_it),
@@ -1671,7 +1738,7 @@ static bool wait_for_slot(struct kunit *test, unsigned long addr,
 	pte_t pte;
 
 	do {
-		touch(test, addr);
+		fault(test, addr);
 		pte = get_pte(current->mm, addr);
 		if ((pte_pfn(pte) == pfn) == there)
 			return true;
@@ -1687,10 +1754,35 @@ static void clear_hvclock_action(void *unused)
 			    image_slot(native_image.sym_hvclock_page));
 }
 
+/* A copy, as the page is to the vDSO */
+static struct ms_hyperv_tsc_page *read_hvclock(struct kunit *test,
+					       unsigned long addr)
+{
+	void *copy = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	KUNIT_ASSERT_EQ(test, 0,
+			copy_from_user(copy, (void __user *)addr, PAGE_SIZE));
+	return copy;
+}
+
+static void vvar_vclock_hvclock_tombstone_is_no_clock(struct kunit *test)
+{
+	unsigned long addr;
+	u64 tsc, now;
+
+	if (hv_get_tsc_pfn())
+		kunit_skip(test, "a Hyper-V guest: the slot is in use");
+	addr = map_vvar(test, image_slot(native_image.sym_hvclock_page));
+	/* Sequence 0, which sends readers to the system call */
+	KUNIT_EXPECT_FALSE(test, hv_read_tsc_page_tsc(read_hvclock(test, addr),
+						      &tsc, &now));
+}
+
 static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 {
 	unsigned int slot = image_slot(native_image.sym_hvclock_page);
-	struct ms_hyperv_tsc_page *page, *copy;
+	struct ms_hyperv_tsc_page *page;
 	unsigned long addr;
 	u64 tsc, now;
 	pte_t pte;
@@ -1701,31 +1793,23 @@ static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 	page = (void *)get_zeroed_page(GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	add_action(test, free_page_action, virt_to_page(page));
-	copy = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, copy);
 	page->tsc_sequence = 1;
 	page->tsc_scale = 1ULL << 63;
 	page->tsc_offset = 12345;
 
 	addr = map_vvar(test, slot);
-	/* The tombstone: sequence 0, which sends readers to the system call */
-	KUNIT_ASSERT_EQ(test, 0,
-			copy_from_user(copy, (void __user *)addr, PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, hv_read_tsc_page_tsc(copy, &tsc, &now));
-
 	add_action(test, clear_hvclock_action, NULL);
 	KUNIT_ASSERT_EQ(test, 0,
 			vvar_pat_set_slot(&vvar_area, slot,
 					  PHYS_PFN(__pa(page)),
 					  _PAGE_CACHE_MODE_WB,
 					  VVAR_PAT_DECRYPTED, NULL));
-	KUNIT_ASSERT_EQ(test, 0,
-			copy_from_user(copy, (void __user *)addr, PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, hv_read_tsc_page_tsc(read_hvclock(test, addr),
+						     &tsc, &now));
+	KUNIT_EXPECT_EQ(test, now, (tsc >> 1) + 12345);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == PHYS_PFN(__pa(page)));
 	EXPECT_PTE(test, pte, !pte_write(pte));
-	KUNIT_EXPECT_TRUE(test, hv_read_tsc_page_tsc(copy, &tsc, &now));
-	KUNIT_EXPECT_EQ(test, now, (tsc >> 1) + 12345);
 }
 #endif
 
@@ -1825,6 +1909,7 @@ static void vvar_vclock_image_unknown_is_refused(struct kunit *test)
 
 static struct kunit_case vvar_vclock_cases[] = {
 #ifdef CONFIG_HYPERV_TIMER
+	KUNIT_CASE(vvar_vclock_hvclock_tombstone_is_no_clock),
 	KUNIT_CASE(vvar_vclock_hvclock_page_is_read_through_vvar),
 #endif
 #ifdef CONFIG_VVAR_KUNIT_PVCLOCK
@@ -1920,12 +2005,12 @@ static void vvar_oom_fault_says_so_and_a_retry_succeeds(struct kunit *test)
 
 	map_area(test, &t->area, addr);
 	f = fail_nth(test, "pte_alloc_one", 0, 0);
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_OOM);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_OOM);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
 
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	pte = get_pte(current->mm, addr + PAGE_SIZE);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
 }
@@ -1944,7 +2029,7 @@ static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
-	KUNIT_EXPECT_EQ(test, touch(test, addr), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
 }
@@ -1968,7 +2053,7 @@ static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
-	KUNIT_EXPECT_TRUE(test, readable(addr));
+	expect_readable(test, addr, true);
 }
 
 /* The area is none while @function returns @error, and one afterwards */
@@ -2166,7 +2251,7 @@ static void vvar_timens_kthread_sees_namespace_of_the_mm(struct kunit *test)
 
 	timens_start(test, &task, false);
 	/* The KUnit thread is in the initial namespace, its mm's process not */
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE));
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
 	expect_timens_view(test, task.t);
 	timens_stop(&task);
 }
@@ -2214,7 +2299,7 @@ static void vvar_timens_initial_view_has_tombstone(struct kunit *test)
 	pte_t pte;
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, readable(TEST_ADDR + PAGE_SIZE * 4));
+	expect_readable(test, TEST_ADDR + PAGE_SIZE * 4, true);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
 }

@@ -61,6 +61,9 @@ commit()
 
 # A "kernel" writes what perf bench would measure in it. Times wander by 5 %
 # from boot to boot and sample to sample; the count of boots is the seed.
+# small_tree DIR: in a tree like this repository, or in what passes for a kernel
+# tree, by the name of the one $source
+source=mm/vvar_fault.c
 small_tree()
 {
 	mkdir -p "$1/mm" "$1/scripts"
@@ -68,7 +71,7 @@ small_tree()
 	git init -q
 	: > scripts/prepare
 	chmod +x scripts/prepare
-	cat > mm/vvar_fault.c <<'TREE'
+	cat > $source <<'TREE'
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,11 +126,16 @@ int main(void)
 	return 0;
 }
 TREE
+	: > Kconfig
 	cat > Makefile <<'TREE'
-image = $(OUT)/vvar/.kunit/arch/x86/boot/bzImage
-kernel-vvar:
+VERSION = 6
+PATCHLEVEL = 12
+SUBLEVEL = 1
+image = $(or $(O),$(OUT)/vvar/.kunit)/arch/x86/boot/bzImage
+olddefconfig:
+all kernel-vvar:
 	mkdir -p $(dir $(image))
-	$(CC) -w -O1 -o $(image) mm/vvar_fault.c -lm
+	$(CC) -w -O1 -o $(image) mm/*.c -lm
 TREE
 	commit "begin"
 	git tag good
@@ -141,11 +149,11 @@ small_history()
 	i=0
 	while [ $i -lt 16 ]; do
 		i=$((i + 1))
-		echo "/* change $i */" >> mm/vvar_fault.c
+		echo "/* change $i */" >> $source
 		what="change $i"
 		case $i in
-		8)	echo "int broken = ;" >> mm/vvar_fault.c ;;
-		9)	sed -i '/broken/d' mm/vvar_fault.c ;;
+		8)	echo "int broken = ;" >> $source ;;
+		9)	sed -i '/broken/d' $source ;;
 		11)	eval "$2"
 			what=culprit ;;
 		esac
@@ -234,6 +242,41 @@ small()
 	run_bisect good bad --metric gettime.MONOTONIC.vdso --good good \
 		--bad bad --cap 8 --measure "$measure"
 	found_it "a slower clock_gettime, by wall times" culprit
+	small_kernel_tree
+}
+
+# Through this repository's own prepare and kernel, which make what passes for a
+# kernel out of it
+small_kernel_tree()
+{
+	source=mm/mmap.c
+	small_history "$tmp/tree" \
+		"sed -i 's/cost = 942/cost = 982/' mm/mmap.c"
+	git status --porcelain > "$tmp/before"
+	git count-objects > "$tmp/objects"
+	OUT=$tmp/trees
+	run_bisect good bad --metric fault.vvar --good good --bad bad \
+		--measure "$measure"
+	found_it "40 instructions in a kernel tree" culprit
+	ok=0
+	git status --porcelain | cmp -s "$tmp/before" - &&
+		git count-objects | cmp -s "$tmp/objects" - &&
+		[ "$(git worktree list | wc -l)" = 1 ] || ok=1
+	result $ok "... which stays as it was"
+	# What is not committed is built, what is ignored is not
+	echo ignored.c > .gitignore
+	echo broken > mm/ignored.c
+	sed -i 's/cost = 982/cost = 900/' mm/mmap.c
+	got=0
+	"$bisect" --metric fault.vvar --limit '<= 900' --measure "$measure" \
+		> "$tmp/out" 2>&1 || got=$?
+	result $got "a change that is not committed is judged"
+	got=0
+	"$bisect" --metric fault.vvar --limit '<= 950' --patched \
+		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
+	log=$(sed -n 's/.*does not build: \(.*\))$/\1/p' "$tmp/out")
+	[ -n "$log" ] && grep -q 'series\|patch' "$log" || got=1
+	result $((got != 125)) "a series that does not apply is no answer"
 }
 
 # --- with kernels ----------------------------------------------------------------

@@ -34,6 +34,7 @@ help:
 ##   make test        all that CI runs; ends in "N passed, N failed"
 ##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
 ##   make selftests   the kernel's own on stock and patched, and ours
+##   make programs    more of the kernel's own, and Debian's, on both
 ##   make conformance what user space sees, line by line against stock
 ##   make model       the lock-free protocol in spin
 ##   make stress      races                         [DURATION=60]
@@ -46,6 +47,7 @@ help:
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
 ##   make trace       where a first touch spends its time
+##   make trace-cost  instructions of the tracepoints that are off
 ##   make locks       the locks of one first touch, stock beside ours
 ##   make report      an HTML page from the last bench
 ##   make compare     two revisions of this repository [A=rev B=rev]
@@ -165,6 +167,14 @@ selftests: kernel-stock kernel-vvar tools
 	@scripts/selftests same
 	@scripts/selftests ours
 
+PROGRAM_PACKAGES = bpftrace gdb golang-go libcap-dev linux-perf musl-tools \
+	strace stress-ng valgrind
+
+.PHONY: programs
+programs: kernel-stock kernel-vvar tools
+	@scripts/deps $(PROGRAM_PACKAGES)
+	@scripts/selftests programs
+
 # Programs of tools/testing/selftests/vvar that have a target of their own
 SELFTESTS = $(OUT)/selftests/vvar
 .PHONY: selftests-build conformance model stress fuzz perf-check
@@ -187,12 +197,15 @@ stress: selftests-build
 fuzz: selftests-build
 	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)
 
-.PHONY: cachetypes trace locks planted kunit-matrix
+.PHONY: cachetypes trace trace-cost locks planted kunit-matrix
 cachetypes: kernel-vvar tools
 	@scripts/cachetypes
 
 trace: kernel-stock kernel-vvar perf tools
 	@scripts/trace
+
+trace-cost: kernel-vvar perf tools
+	@scripts/trace-cost
 
 locks: kernel-debug-stock kernel-debug tools
 	@scripts/locks

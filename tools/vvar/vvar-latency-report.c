@@ -608,7 +608,7 @@ static void svg_phases(FILE *f, const struct trace *t, unsigned int n, int left,
 		       int y, int width)
 {
 	static const char * const color[NR_PHASES] = {
-		"#d8a03c", "#b04a3a", "#8c8c8c", "#5b8c5a"
+		"#d8a03c", "#7d5ba6", "#8c8c8c", "#5b8c5a"
 	};
 	double mean[2][NR_PHASES], most = 0;
 	unsigned int which, i;

@@ -754,6 +754,32 @@ struct change {
 	bool exact;
 };
 
+/* Of forty true "no change"s one may look like a change: alpha is for them all */
+static size_t nr_tests;
+
+static void count_tests(void)
+{
+	size_t i;
+
+	for (i = 0; i < nr_metrics; i++) {
+		const struct metric *m = &metrics[i];
+
+		if (m->set[OLD].n && m->set[NEW].n && !is_steady(m))
+			nr_tests += has_tail(m) ? 2 : 1;
+	}
+}
+
+/* So many runs a side that p can be small enough: 2 / (2n over n) at its least */
+static size_t least_runs(void)
+{
+	double p = 2;
+	size_t n;
+
+	for (n = 0; p * nr_tests >= alpha; n++)
+		p *= (n + 1.0) / (2 * (2 * n + 1.0));
+	return n;
+}
+
 static double *run_quantiles(const struct sample_set *s, double q)
 {
 	double *v = xcalloc(s->nr_runs, sizeof(*v));
@@ -855,7 +881,7 @@ static struct change statistical(const struct metric *m, double q)
 	if (q > 0.9 && least < TAIL_SAMPLES) {
 		c.verdict = NOISY;
 		c.more = ceil(runs * ((double)TAIL_SAMPLES / least - 1));
-	} else if (c.p < alpha && size(&c) > c.noise &&
+	} else if (c.p * nr_tests < alpha && size(&c) > c.noise &&
 		   (c.iv.lo > threshold || c.iv.hi < -threshold)) {
 		c.verdict = direction(m, c.by);
 	} else if (c.iv.lo >= -threshold && c.iv.hi <= threshold) {
@@ -865,6 +891,8 @@ static struct change statistical(const struct metric *m, double q)
 		c.more = runs_needed(&c, runs);
 		if (few_runs(m))
 			c.more = fmax(c.more, CLUSTERS - (double)runs);
+		else if (!m->exact)
+			c.more = fmax(c.more, (double)least_runs() - runs);
 	}
 	return c;
 }
@@ -982,6 +1010,7 @@ static enum status compare(void)
 		return NOT_COMPARABLE;
 	check_missing();
 	note_differences();
+	count_tests();
 	add_row(&t, strdup("metric"), strdup(side_name[OLD]),
 		strdup(side_name[NEW]), strdup("unit"), strdup("change"),
 		format("%g%% interval", 100 * (1 - alpha)), strdup("p"),
@@ -1016,10 +1045,11 @@ static enum status compare(void)
 	       verdicts[WORSE], verdicts[BETTER], verdicts[NO_CHANGE],
 	       verdicts[NOISY]);
 	printf(" (files: %zu and %zu; a change is: exact, more than %g%s;"
-	       " else p < %g and surely more than %g%% and the noise)\n",
+	       " else p < %g over %zu tests and surely more than %g%% and the noise)\n",
 	       side_files(OLD), side_files(NEW),
 	       tolerance_share ? tolerance_share * 100 : tolerance,
-	       tolerance_share ? "%" : " counts", alpha, threshold * 100);
+	       tolerance_share ? "%" : " counts", alpha, nr_tests,
+	       threshold * 100);
 	return verdicts[WORSE] ? REGRESSION : verdicts[NOISY] ? UNDECIDED :
 		SAME;
 }

@@ -349,6 +349,14 @@ static pmd_t *vvar_alloc_table(struct mm_struct *mm, unsigned long addr)
 	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
 }
 
+/* pmd_addr_end() where there is a PMD; two-level page tables fold it away */
+static unsigned long vvar_table_end(unsigned long addr, unsigned long end)
+{
+	unsigned long next = (addr & PMD_MASK) + PMD_SIZE;
+
+	return next - 1 < end - 1 ? next : end;
+}
+
 /*
  * Publish the slots in use, so that no reader in the vDSO faults. Not the
  * tombstones: nobody reads them, and each costs every fork a PTE to copy.
@@ -371,7 +379,7 @@ static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 		unsigned long todo;
 		pmd_t *pmd;
 
-		end = pmd_addr_end(addr, vma->vm_end);
+		end = vvar_table_end(addr, vma->vm_end);
 		todo = vvar_slots_in_use(area, timens) &
 		       GENMASK(linear_page_index(vma, end - 1), pgoff);
 		if (!todo)
@@ -703,7 +711,7 @@ static void vdso_text_populate(struct vm_area_struct *vma)
 	for (; addr < vma->vm_end; addr = end) {
 		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
 
-		end = pmd_addr_end(addr, vma->vm_end);
+		end = vvar_table_end(addr, vma->vm_end);
 		if (!pmd)
 			return;
 		nr += vdso_text_publish(vma, pmd, linear_page_index(vma, addr),

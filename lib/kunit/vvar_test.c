@@ -26,6 +26,7 @@
 #include <linux/vvar_fault.h>
 #include <vdso/datapage.h>
 
+#include <asm/apicdef.h>
 #include <asm/hpet.h>
 #include <asm/memtype.h>
 #include <asm/mtrr.h>
@@ -120,23 +121,29 @@ static struct vm_area_struct *map_area(struct kunit *test,
 	return vma;
 }
 
-/* A read fault as user mode takes it: under the VMA's read lock */
+/* A read fault as user mode takes it, under the VMA's read lock if there is one */
 static vm_fault_t fault(struct kunit *test, unsigned long addr)
 {
+	unsigned int flags = FAULT_FLAG_USER;
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
 	/* A kthread never faults without mmap_lock, and is held to it */
 	mmap_read_lock(current->mm);
+#ifdef CONFIG_PER_VMA_LOCK
 	vma = lock_vma_under_rcu(current->mm, addr);
+	flags |= FAULT_FLAG_VMA_LOCK;
+#else
+	vma = vma_lookup(current->mm, addr);
+#endif
 	if (!vma) {
 		mmap_read_unlock(current->mm);
 		KUNIT_FAIL_AND_ABORT(test, "no VMA at %lx", addr);
 	}
-	ret = handle_mm_fault(vma, addr, FAULT_FLAG_USER | FAULT_FLAG_VMA_LOCK,
-			      NULL);
+	ret = handle_mm_fault(vma, addr, flags, NULL);
 	/* Unless it was let go on the way */
-	if (!(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
+	if ((flags & FAULT_FLAG_VMA_LOCK) &&
+	    !(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
 		vma_end_read(vma);
 	mmap_read_unlock(current->mm);
 	return ret;
@@ -1350,9 +1357,11 @@ static void expect_memtypes(struct kunit *test, struct memtypes before)
 	KUNIT_EXPECT_EQ_MSG(test, now.sum, before.sum, "what is in them");
 }
 
-static void release_resource_action(void *res)
+static void release_region_action(void *data)
 {
-	release_resource(res);
+	struct resource *res = data;
+
+	release_mem_region(res->start, resource_size(res));
 }
 
 static void clear_slots_action(void *data)
@@ -1373,19 +1382,19 @@ static struct test_area *make_pat_area(struct kunit *test)
 	return t;
 }
 
-/* Physical address space where nothing is. It is mapped, but never read */
+/*
+ * Physical address space where nothing is: some page between IO-APIC and local
+ * APIC. It is mapped, but never read.
+ */
 static unsigned long reserve_pfn(struct kunit *test)
 {
-	struct resource *res = kunit_kzalloc(test, sizeof(*res), GFP_KERNEL);
+	unsigned long start = IO_APIC_DEFAULT_PHYS_BASE + PAGE_SIZE;
+	struct resource *res = NULL;
 
+	for (; !res && start < APIC_DEFAULT_PHYS_BASE; start += PAGE_SIZE)
+		res = request_mem_region(start, PAGE_SIZE, "vvar_test");
 	KUNIT_ASSERT_NOT_NULL(test, res);
-	res->name = "vvar_test";
-	res->flags = IORESOURCE_MEM;
-	KUNIT_ASSERT_EQ(test, 0,
-			allocate_resource(&iomem_resource, res, PAGE_SIZE,
-					  SZ_1G, iomem_resource.end, PAGE_SIZE,
-					  NULL, NULL));
-	add_action(test, release_resource_action, res);
+	add_action(test, release_region_action, res);
 	return PHYS_PFN(res->start);
 }
 
@@ -2186,7 +2195,6 @@ static int timens_task_fn(void *data)
 	struct nsproxy *nsproxy = current->nsproxy;
 	struct time_namespace ns = { .vvar_page = task->page };
 	struct nsproxy copy = *nsproxy;
-	struct vm_area_struct *vma;
 
 	copy.time_ns = &ns;
 	task_lock(current);
@@ -2194,15 +2202,8 @@ static int timens_task_fn(void *data)
 	task_unlock(current);
 	complete(&task->in_ns);
 
-	if (task->touch_it) {
-		vma = lock_vma_under_rcu(current->mm, TEST_ADDR + PAGE_SIZE);
-		if (vma) {
-			handle_mm_fault(vma, TEST_ADDR + PAGE_SIZE,
-					FAULT_FLAG_USER | FAULT_FLAG_VMA_LOCK,
-					NULL);
-			vma_end_read(vma);
-		}
-	}
+	if (task->touch_it)
+		readable(TEST_ADDR + PAGE_SIZE);
 	complete(&task->touched);
 	wait_for_completion(&task->done);
 

@@ -95,6 +95,7 @@ enum {
 	C_PROC_MEM,
 	C_PROC_MAPS,
 	C_CORE,
+	C_FREEZE,
 	C_KILL,
 	NR_COUNTS
 };
@@ -133,6 +134,7 @@ static const char * const count_text[] = {
 	[C_PROC_MEM] = "reads and writes of /proc/PID/mem",
 	[C_PROC_MAPS] = "reads of /proc/PID/smaps and pagemap",
 	[C_CORE] = "core dumps",
+	[C_FREEZE] = "suspends, as far as pm_test=freezer",
 	[C_KILL] = "SIGKILLs at any time",
 };
 
@@ -1019,10 +1021,35 @@ static void job_hotplug(void)
 			counted(HOTPLUG);
 		}
 		sleep_ms(rnd(20));
-		if (!write_file(path, "1"))
-			wrong("%s: %s", path, strerror(errno));
+		/* Busy: a suspend is at it */
+		while (!write_file(path, "1")) {
+			if (errno != EBUSY) {
+				wrong("%s: %s", path, strerror(errno));
+				break;
+			}
+			sleep_ms(10);
+		}
 		sleep_ms(rnd(400));
 	}
+}
+
+/* All tasks stop and go on: with 9p for its root, a guest goes no further */
+static void job_suspend(void)
+{
+	if (!write_file("/sys/power/pm_test", "freezer") ||
+	    !write_file("/sys/module/suspend/parameters/pm_test_delay", "0")) {
+		skip(FREEZE, "no pm_test");
+		return;
+	}
+	while (!stopping()) {
+		sleep_ms(500 + rnd(2500));
+		/* Busy: not all tasks could be frozen */
+		if (write_file("/sys/power/state", "freeze"))
+			counted(FREEZE);
+		else if (errno != EBUSY && errno != EAGAIN)
+			wrong("suspend: %s", strerror(errno));
+	}
+	write_file("/sys/power/pm_test", "none");
 }
 
 static void job_clocksource(void)
@@ -1240,6 +1267,7 @@ static struct job {
 	{ .name = "watch", .run = job_watch, .killable = true },
 	{ .name = "core", .run = job_core },
 	{ .name = "hotplug", .run = job_hotplug },
+	{ .name = "suspend", .run = job_suspend },
 	{ .name = "clocksource", .run = job_clocksource },
 	{ .name = "replace", .run = job_replace },
 };

@@ -39,7 +39,8 @@ help:
 ##   make model       the lock-free protocol in spin
 ##   make stress      races                         [DURATION=60]
 ##   make fuzz        random mm calls               [CALLS=20000]
-##   make debug-test  KUnit, selftests and stress under KASAN and lockdep
+##   make debug-test  KUnit, selftests, failing allocations, random calls and
+##                    stress under KASAN, lockdep and more; then under KCSAN
 ##   make planted     do the KUnit tests catch planted faults?
 ##   make kunit-matrix  KUnit with 1, 2, 4 CPUs, other page tables, no PAT, ...
 ##   make kunit-i386  KUnit on 32-bit kernels, PAE and not
@@ -80,12 +81,15 @@ kernel-stock: deps
 kernel-vvar: deps
 	@scripts/kernel vvar
 
-.PHONY: kernel-debug kernel-debug-stock
+.PHONY: kernel-debug kernel-debug-stock kernel-kcsan
 kernel-debug: deps
 	@scripts/kernel debug configs/debug.config
 
 kernel-debug-stock: deps
 	@scripts/kernel debug-stock configs/debug.config
+
+kernel-kcsan: deps
+	@scripts/kernel kcsan configs/kcsan.config
 
 # perf with what perf bench needs; tools/perf/MANIFEST says what it is made of
 PERF_OFF = NO_LIBELF NO_LIBPERL NO_LIBPYTHON NO_JEVENTS NO_SLANG NO_GTK2 \
@@ -258,8 +262,9 @@ bisect-test: perf tools
 # --- debug kernels ---------------------------------------------------------
 
 .PHONY: debug-test
-debug-test: kernel-debug tools
-	@scripts/debug-test debug
+debug-test: kernel-debug kernel-kcsan tools
+	@scripts/debug-test debug $(DURATION) $(CALLS)
+	@scripts/debug-test kcsan $(DURATION) $(CALLS)
 
 .PHONY: clean
 clean:

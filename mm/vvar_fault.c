@@ -75,7 +75,9 @@ struct vvar_tally {
 
 static u64 vvar_page_word(struct page *page)
 {
-	return arch_vvar_word(page_to_pfn(page), PAGE_READONLY);
+	/* Unlike protection_map[], PAGE_READONLY does not say "encrypted" */
+	return arch_vvar_word(page_to_pfn(page),
+			      pgprot_encrypted(PAGE_READONLY));
 }
 
 static u64 vvar_tombstone(void)
@@ -84,19 +86,23 @@ static u64 vvar_tombstone(void)
 }
 
 /*
- * The namespace page of the process whose mm a kthread has borrowed. The
- * kthread's own nsproxy says nothing about it. All processes that share an mm
- * share the time namespace (copy_namespaces(), current_is_single_threaded()).
+ * The namespace page of the process whose mm it is, for a kthread that has
+ * borrowed the mm, or who faults in another's (fixup_user_fault() with
+ * FAULT_FLAG_REMOTE). Their own nsproxy says nothing about it. All processes
+ * that share an mm share the time namespace (copy_namespaces(),
+ * current_is_single_threaded()); one that leaves the mm by exec changes its
+ * namespace after its mm.
  *
- * A kthread faults under mmap_lock, and a join zaps with mmap_lock held for
- * write after it has changed the namespace: what is published here is either
- * current or zapped.
+ * Both fault under mmap_lock, and a join zaps with mmap_lock held for write
+ * after it has changed the namespace, and before the old one may go: what is
+ * published here is either current or zapped.
  */
-static struct page *vvar_borrowed_timens_page(struct mm_struct *mm)
+static struct page *vvar_foreign_timens_page(struct mm_struct *mm)
 {
 	struct page *page = NULL;
 #ifdef CONFIG_TIME_NS
 	struct task_struct *p, *t;
+	bool found = false;
 
 	mmap_assert_locked(mm);
 
@@ -105,10 +111,12 @@ static struct page *vvar_borrowed_timens_page(struct mm_struct *mm)
 		if (READ_ONCE(t->mm) != mm || (t->flags & PF_KTHREAD))
 			continue;
 		task_lock(t);
-		if (t->nsproxy)
+		found = t->mm == mm && t->nsproxy;
+		if (found)
 			page = t->nsproxy->time_ns->vvar_page;
 		task_unlock(t);
-		goto out;
+		if (found)
+			goto out;
 	}
 out:
 	rcu_read_unlock();
@@ -117,13 +125,13 @@ out:
 }
 
 /* What find_timens_vvar_page() finds, and more: see above */
-static struct page *vvar_timens_page(struct vm_area_struct *vma)
+static struct page *vvar_timens_page(struct vm_area_struct *vma,
+				     unsigned int fault_flags)
 {
 #ifdef CONFIG_TIME_NS
-	if (unlikely(current->flags & PF_KTHREAD))
-		return vvar_borrowed_timens_page(vma->vm_mm);
-	/* VM_PFNMAP and no ->access(): nobody faults in another task's mm */
-	VM_WARN_ON_ONCE(vma->vm_mm != current->mm);
+	if (unlikely(current->flags & PF_KTHREAD) ||
+	    unlikely(fault_flags & FAULT_FLAG_REMOTE))
+		return vvar_foreign_timens_page(vma->vm_mm);
 	if (unlikely(current->nsproxy->time_ns != &init_time_ns))
 		return current->nsproxy->time_ns->vvar_page;
 #endif
@@ -274,7 +282,7 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct vvar_area *area = vma->vm_private_data;
-	struct page *timens = vvar_timens_page(vma);
+	struct page *timens = vvar_timens_page(vma, vmf->flags);
 	unsigned long todo = vvar_slots_in_use(area, timens);
 	pte_t *ptep;
 
@@ -302,8 +310,8 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 static vm_fault_t vvar_fault(struct vm_fault *vmf)
 {
 	rcu_read_lock();
-	vvar_map_slow(vmf, BIT(vmf->pgoff), vvar_timens_page(vmf->vma),
-		      VVAR_FAULT);
+	vvar_map_slow(vmf, BIT(vmf->pgoff),
+		      vvar_timens_page(vmf->vma, vmf->flags), VVAR_FAULT);
 	rcu_read_unlock();
 	return VM_FAULT_NOPAGE;
 }
@@ -489,11 +497,13 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
  * @slot: index of the slot
  * @pfn: the page
  * @prot: protection of a read-only user PTE, of which the cache type and the
- *	encryption bit count, for example pgprot_decrypted(PAGE_READONLY)
+ *	encryption bit count: pgprot_encrypted(PAGE_READONLY) for RAM,
+ *	pgprot_decrypted() for what a hypervisor shares
  *
  * When it returns, no process has what the slot showed before in its page
- * tables: a page that was replaced may be freed or used for something else.
- * Processes find the new page at their next touch.
+ * tables, and MMU notifiers were told. Processes find the new page at their next
+ * touch. An IOMMU into which somebody has put the pfn by follow_pfnmap_start()
+ * (VFIO does) is not reached.
  *
  * Context: Process context, may sleep (grace period, i_mmap_rwsem).
  * Return: 0, or -EINVAL if @slot or @pfn is out of range or @area is not
@@ -573,7 +583,7 @@ struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 			   VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP |
 			   VM_PFNMAP, area, &vvar_vm_ops, area->files);
 	if (!IS_ERR(vma) && vvar_populate_on)
-		vvar_populate(vma, vvar_timens_page(vma));
+		vvar_populate(vma, vvar_timens_page(vma, 0));
 	return vma;
 }
 
@@ -600,13 +610,13 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
  * The caller has changed nsproxy before (setns()) or nobody can fault in @mm yet
  * (fork, exec). mmap_lock is taken for write, not for read: a kthread that has
  * borrowed @mm looks up the namespace and publishes under it. What it published
- * before is zapped here, afterwards it finds the new namespace. The new view is
- * published at once, so that a process with vvar.populate=1 goes on to take no
- * fault.
+ * before is zapped here, afterwards it finds the new namespace. With
+ * vvar.populate=1 the new view is published at once.
  *
- * Nothing but this zap and the rule that only a single-threaded process joins
- * (timens_install()) keeps a PTE of the old namespace's page, which holds no
- * reference, from outliving it (CVE-2023-23586).
+ * A PTE of a namespace's page holds no reference on it (CVE-2023-23586). What
+ * keeps it from outliving the page is this zap, the rule that only a
+ * single-threaded process joins (timens_install()), and that the caller lets go
+ * of the old namespace afterwards.
  *
  * Context: Process context, may sleep. Takes mmap_lock.
  */
@@ -623,7 +633,8 @@ void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
 		/* Keeps off faults that hold no mmap_lock */
 		vma_start_write(vma);
 		zap_vma_pages(vma);
-		vvar_populate(vma, timens);
+		if (vvar_populate_on)
+			vvar_populate(vma, timens);
 	}
 	mmap_write_unlock(mm);
 }

@@ -55,8 +55,8 @@ static struct file *vvar_file_create(const char *name)
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
 
-	/* Nothing to read, even for who should get hold of it */
-	inode->i_mode = S_IFREG;
+	/* Not to be read, and no regular file: THP looks into those */
+	inode->i_mode = 0;
 	inode->i_mapping->a_ops = &empty_aops;
 
 	file = alloc_file_pseudo(inode, vvar_mnt, name, O_RDONLY,

@@ -159,8 +159,9 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 
 	prot = __pgprot((pgprot_val(PAGE_READONLY) & ~_PAGE_CACHE_MASK) |
 			cachemode2protval(type));
-	if (flags & VVAR_PAT_DECRYPTED)
-		prot = pgprot_decrypted(prot);
+	/* As ioremap() has it: registers are no RAM that could be encrypted */
+	prot = hold || flags & VVAR_PAT_DECRYPTED ? pgprot_decrypted(prot) :
+						    pgprot_encrypted(prot);
 
 	ret = vvar_area_set_slot(area, slot, pfn, prot);
 	if (ret) {

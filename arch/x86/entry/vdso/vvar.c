@@ -249,7 +249,8 @@ static int __init vvar_setup(void)
 		return ret;
 
 	vvar_area_set_slot(&vvar_area, VVAR_TIME,
-			   PHYS_PFN(__pa_symbol(&__vvar_page)), PAGE_READONLY);
+			   PHYS_PFN(__pa_symbol(&__vvar_page)),
+			   pgprot_encrypted(PAGE_READONLY));
 	/* Those that came into use before the area was there */
 	vvar_update_vclocks(NULL);
 	return 0;

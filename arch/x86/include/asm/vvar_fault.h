@@ -27,8 +27,9 @@ static inline u64 arch_vvar_word(unsigned long pfn, pgprot_t prot)
 }
 
 /*
- * The word of a slot says whether the page is encrypted; vm_page_prot, made
- * from protection_map[], says "encrypted" (SME) for every page.
+ * The word of a slot says whether the page is encrypted (pgprot_encrypted(),
+ * pgprot_decrypted()); vm_page_prot, made from protection_map[], says "encrypted"
+ * (SME) for every page.
  */
 static inline pte_t arch_vvar_pte(u64 word, pgprot_t prot)
 {

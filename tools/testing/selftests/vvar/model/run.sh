@@ -248,6 +248,8 @@ breaks P6 "setns: time data replaced between populate and switch" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=1"
 breaks P6 "setns: switch first, but mmap_lock for read, a kthread between" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DSWITCH_FIRST -DM_JOIN_READ_LOCK"
+breaks P6 "setns: old namespace let go with the switch, before the zap" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DSWITCH_FIRST -DM_PUT_BEFORE_ZAP"
 
 # The head of a litmus test says what herd7 must find: Never or Sometimes
 for t in "$here"/*.litmus; do

@@ -330,6 +330,9 @@ slow:		/* lock_mm_and_find_vma() */
 join:		/* setns(): single-threaded, but for a kthread */
 #ifdef SWITCH_FIRST
 	ns = ns + 1;			/* switch_task_namespaces() */
+#ifdef M_PUT_BEFORE_ZAP
+	live_ns = ns;			/* put_nsproxy() frees the old page */
+#endif
 #endif
 	/* vvar_area_join_timens() */
 #ifdef M_JOIN_READ_LOCK
@@ -364,7 +367,7 @@ join:		/* setns(): single-threaded, but for a kthread */
 #ifndef SWITCH_FIRST
 	ns = ns + 1;			/* switch_task_namespaces() */
 #endif
-	live_ns = ns;			/* setns() returns */
+	live_ns = ns;			/* put_time_ns(), setns() returns */
 	goto again;
 #endif
 

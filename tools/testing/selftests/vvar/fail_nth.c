@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/rseq.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -424,6 +425,9 @@ static void each_allocation(const struct op *op)
 		    (op->may_die && WEXITSTATUS(status) == 127)) {
 			end = op->may_die ? NR_ENDS : WRONG;
 			died++;
+			if (end == WRONG)
+				ksft_print_msg("%s, allocation %u: signal %d\n",
+					       op->name, n, WTERMSIG(status));
 		} else {
 			end = WEXITSTATUS(status);
 			if (end >= NR_ENDS)
@@ -495,6 +499,18 @@ static int copy_of_this_program(void)
 	return to;
 }
 
+/*
+ * After fork the page of libc's rseq area is to be copied, and who was preempted
+ * and gets no memory for it is killed, in code that is none of ours.
+ */
+static void leave_rseq(void)
+{
+	if (__rseq_size && syscall(SYS_rseq, (char *)__builtin_thread_pointer() +
+				   __rseq_offset, sizeof(struct rseq),
+				   RSEQ_FLAG_UNREGISTER, RSEQ_SIG))
+		ksft_exit_fail_msg("rseq: %s\n", strerror(errno));
+}
+
 #define MEMTYPES	DEBUGFS "x86/pat_memtype_list"
 
 int main(int argc, char **argv)
@@ -523,6 +539,7 @@ int main(int argc, char **argv)
 	put(DEBUGFS "fail_page_alloc/verbose", "0");
 	setvbuf(stdout, NULL, _IONBF, 0);
 	exec_fd = copy_of_this_program();
+	leave_rseq();
 
 	ksft_set_plan(ARRAY_SIZE(ops) + 2);
 	/* What reading them takes is not a leak */

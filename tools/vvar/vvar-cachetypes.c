@@ -177,7 +177,7 @@ static void use_pat(const char *text, void *arg)
 	*found = 1;
 }
 
-/* "vvar: [vvar_debug] [mem 0x1-0x2]: want write-back, would be uncached-minus" */
+/* "vvar: [vvar_debug] [mem 0x1-0x2]: want write-back, held uncached-minus" */
 static void use_refusal(const char *text, void *arg)
 {
 	const char *why = strstr(text, ", ");

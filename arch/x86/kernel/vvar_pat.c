@@ -60,6 +60,27 @@ static void vvar_pat_release(struct vvar_pat_hold *hold)
 	kfree(hold);
 }
 
+/*
+ * memtype_reserve_io(), which does not say what is held where it refuses.
+ * Return: 0 or -EBUSY, with @type what is held; another error with @want in it.
+ */
+static int vvar_pat_reserve(resource_size_t start, enum page_cache_mode want,
+			    enum page_cache_mode *type)
+{
+	int ret = memtype_reserve(start, start + PAGE_SIZE, want, type);
+
+	if (ret) {
+		*type = want;
+		return ret;
+	}
+	if (is_new_memtype_allowed(start, PAGE_SIZE, want, *type) &&
+	    memtype_kernel_map_sync(start, PAGE_SIZE, *type) >= 0)
+		return 0;
+
+	memtype_free(start, start + PAGE_SIZE);
+	return -EBUSY;
+}
+
 /* What stock's fault path would ask, and get, for each PTE */
 static enum page_cache_mode vvar_pat_ram_type(unsigned long pfn)
 {
@@ -117,7 +138,7 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 {
 	resource_size_t start = PFN_PHYS(pfn);
 	struct vvar_pat_hold *old, *hold = NULL;
-	enum page_cache_mode type = want;
+	enum page_cache_mode type;
 	pgprot_t prot;
 	int ret = 0;
 
@@ -134,7 +155,7 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 		hold = kzalloc(sizeof(*hold), GFP_KERNEL);
 		if (!hold)
 			return -ENOMEM;
-		ret = memtype_reserve_io(start, start + PAGE_SIZE, &type);
+		ret = vvar_pat_reserve(start, want, &type);
 		if (ret) {
 			kfree(hold);
 			hold = NULL;
@@ -151,7 +172,7 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 	if (ret) {
 		pr_warn("vvar: %s [mem %pa-%pa]: want %s, %s%s\n", area->name,
 			&start, &(resource_size_t){ start + PAGE_SIZE - 1 },
-			cattr_name(want), type == want ? "refused" : "would be ",
+			cattr_name(want), type == want ? "refused" : "held ",
 			type == want ? "" : cattr_name(type));
 		vvar_pat_release(hold);
 		return ret == -EINVAL ? -EBUSY : ret;

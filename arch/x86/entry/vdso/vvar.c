@@ -5,6 +5,7 @@
 #include <linux/clocksource.h>
 #include <linux/init.h>
 #include <linux/kstrtox.h>
+#include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vvar_fault.h>
@@ -47,12 +48,28 @@ static unsigned long pvclock_pfn(void)
 	return pvti && vclock_was_used(VDSO_CLOCKMODE_PVCLOCK) ?
 	       PHYS_PFN(__pa(pvti)) : 0;
 }
+
+/* As vvar always had it: hv_clock_boot is __bss_decrypted, too */
+static unsigned int pvclock_flags(void)
+{
+	return VVAR_PAT_DECRYPTED;
+}
 #endif
 
 #ifdef CONFIG_HYPERV_TIMER
 static unsigned long hvclock_pfn(void)
 {
 	return vclock_was_used(VDSO_CLOCKMODE_HVCLOCK) ? hv_get_tsc_pfn() : 0;
+}
+
+/*
+ * tsc_pg is __bss_decrypted, which __startup_64() honours where there is a C-bit
+ * (SME, SEV): mapped encrypted, as vvar did before, it reads as ciphertext. With
+ * TDX or vTOM the kernel itself keeps the page private.
+ */
+static unsigned int hvclock_flags(void)
+{
+	return sme_me_mask ? VVAR_PAT_DECRYPTED : 0;
 }
 #endif
 
@@ -75,21 +92,17 @@ static const struct vclock_page {
 	unsigned int slot;
 	unsigned long (*pfn)(void);	/* 0: none */
 	enum page_cache_mode type;
-	unsigned int flags;
+	unsigned int (*flags)(void);	/* VVAR_PAT_*, NULL: none */
 } vclock_pages[] = {
 #ifdef CONFIG_PARAVIRT_CLOCK
-	{ VVAR_PVCLOCK, pvclock_pfn, _PAGE_CACHE_MODE_WB, VVAR_PAT_DECRYPTED },
+	{ VVAR_PVCLOCK, pvclock_pfn, _PAGE_CACHE_MODE_WB, pvclock_flags },
 #endif
 #ifdef CONFIG_HYPERV_TIMER
-	/*
-	 * tsc_pg is __bss_decrypted, so a guest with SME or SEV that maps it
-	 * encrypted, as vvar did without this flag, reads ciphertext.
-	 */
-	{ VVAR_HVCLOCK, hvclock_pfn, _PAGE_CACHE_MODE_WB, VVAR_PAT_DECRYPTED },
+	{ VVAR_HVCLOCK, hvclock_pfn, _PAGE_CACHE_MODE_WB, hvclock_flags },
 #endif
 #ifdef CONFIG_X86_VDSO_HPET
 	/* hpet_set_mapping() has it UC-, by ioremap() */
-	{ VVAR_HPET, hpet_pfn, _PAGE_CACHE_MODE_UC_MINUS, 0 },
+	{ VVAR_HPET, hpet_pfn, _PAGE_CACHE_MODE_UC_MINUS },
 #endif
 };
 
@@ -109,7 +122,8 @@ static void vvar_update_vclocks(struct work_struct *work)
 
 		if (pfn)
 			vvar_pat_set_slot(&vvar_area, page->slot, pfn,
-					  page->type, page->flags, NULL);
+					  page->type,
+					  page->flags ? page->flags() : 0, NULL);
 		else
 			vvar_pat_clear_slot(&vvar_area, page->slot);
 	}
@@ -182,6 +196,12 @@ static struct vdso_image_text {
 	struct vdso_text text;
 } vdso_texts[4] __ro_after_init;
 
+/* The slot that an image finds at @offset from its text, where vvar ends */
+static long __init vdso_slot(const struct vdso_image *image, long offset)
+{
+	return (offset - image->sym_vvar_start) >> PAGE_SHIFT;
+}
+
 /**
  * vdso_image_register - make an image ready for vdso_image_map()
  * @image: the image
@@ -195,10 +215,11 @@ int __init vdso_image_register(const struct vdso_image *image)
 	struct page **pages;
 
 	/* vdso-layout.lds.S and the slots above tell the same story */
-	if (WARN_ON(image->sym_vvar_page != image->sym_vvar_start ||
-		    image->sym_timens_page - image->sym_vvar_start !=
-		    VVAR_TIMENS << PAGE_SHIFT ||
-		    -image->sym_vvar_start != VVAR_NR << PAGE_SHIFT))
+	if (WARN_ON(vdso_slot(image, image->sym_vvar_page) != VVAR_TIME ||
+		    vdso_slot(image, image->sym_pvclock_page) != VVAR_PVCLOCK ||
+		    vdso_slot(image, image->sym_hvclock_page) != VVAR_HVCLOCK ||
+		    vdso_slot(image, image->sym_timens_page) != VVAR_TIMENS ||
+		    vdso_slot(image, 0) != VVAR_NR))
 		return -EINVAL;
 
 	pages = kcalloc(nr, sizeof(*pages), GFP_KERNEL);

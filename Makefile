@@ -25,9 +25,16 @@ PACKAGES = bc bison ccache cpio flex gcc gcc-multilib gnuplot-nox kmod libc6-dev
 	libtracefs-dev libxml2-utils lz4 make patch perl pkg-config python3 \
 	qemu-system-x86 spin trace-cmd xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
 
+ifeq ($(wildcard patches/$(KERNEL)/series),)
+$(error KERNEL=$(KERNEL): no patch series; there is one for: $(notdir $(wildcard patches/*)))
+endif
+
 .PHONY: help
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+.DEFAULT:
+	$(error no target '$@'; 'make help' lists them)
 
 ## Build and measure
 ##   make bench       build stock and patched, boot both, print the table

@@ -602,6 +602,26 @@ bool vma_is_vvar_area(const struct vm_area_struct *vma,
 }
 
 /**
+ * vvar_area_fork - give a child its view of an area
+ * @vma: the child's VMA, linked into i_mmap behind its parent's
+ *
+ * For copy_page_range(): a replace that misses what is read here waits for the
+ * RCU section of vvar_populate() and then finds the VMA, as at exec. The child has
+ * its parent's time namespace until timens_on_fork().
+ *
+ * Context: Process context, may sleep. mmap_lock of both held for write.
+ * Return: true if nothing is left to copy; false for another VMA, or with
+ * vvar.populate=0.
+ */
+bool vvar_area_fork(struct vm_area_struct *vma)
+{
+	if (!vvar_populate_on || !vma_is_vvar_area(vma, NULL))
+		return false;
+	vvar_populate(vma, vvar_timens_page(vma, 0));
+	return true;
+}
+
+/**
  * vvar_area_join_timens - show an area as a time namespace has it
  * @mm: address space of a task that joins a namespace
  * @area: the area

@@ -65,10 +65,25 @@ int vvar_area_set_slot(struct vvar_area *area, unsigned int slot,
 int vvar_area_clear_slot(struct vvar_area *area, unsigned int slot);
 struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 				     struct vvar_area *area);
-bool vma_is_vvar_area(const struct vm_area_struct *vma,
-		      const struct vvar_area *area);
 void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
 			   struct page *timens);
+
+#ifdef CONFIG_VVAR_AREA
+bool vma_is_vvar_area(const struct vm_area_struct *vma,
+		      const struct vvar_area *area);
+bool vvar_area_fork(struct vm_area_struct *vma);
+#else
+static inline bool vma_is_vvar_area(const struct vm_area_struct *vma,
+				    const struct vvar_area *area)
+{
+	return false;
+}
+
+static inline bool vvar_area_fork(struct vm_area_struct *vma)
+{
+	return false;
+}
+#endif
 
 int vdso_text_register(struct vdso_text *text);
 struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,

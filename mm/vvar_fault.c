@@ -366,15 +366,15 @@ static unsigned long vvar_table_end(unsigned long addr, unsigned long end)
 }
 
 /*
- * Publish the slots in use, so that no reader in the vDSO faults. Not the
- * tombstones: nobody reads them, and each costs every fork a PTE to copy.
+ * Publish every slot, tombstones too, so that nobody faults. But no page table is
+ * made for tombstones alone.
  *
  * mmap_lock is held for write. The VMA is linked into i_mmap already: a replace
  * that misses what is read here waits for the RCU section and then finds it.
  */
 static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 {
-	struct vvar_area *area = vma->vm_private_data;
+	const struct vvar_area *area = vma->vm_private_data;
 	unsigned long addr = vma->vm_start, end;
 	unsigned int published = 0;
 
@@ -388,9 +388,8 @@ static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
 		pmd_t *pmd;
 
 		end = vvar_table_end(addr, vma->vm_end);
-		todo = vvar_slots_in_use(area, timens) &
-		       GENMASK(linear_page_index(vma, end - 1), pgoff);
-		if (!todo)
+		todo = GENMASK(linear_page_index(vma, end - 1), pgoff);
+		if (!(todo & vvar_slots_in_use(area, timens)))
 			continue;
 		pmd = vvar_alloc_table(vma->vm_mm, addr);
 		if (!pmd)

@@ -635,7 +635,8 @@ bool vvar_area_fork(struct vm_area_struct *vma)
  * A PTE of a namespace's page holds no reference on it (CVE-2023-23586). What
  * keeps it from outliving the page is this zap, the rule that only a
  * single-threaded process joins (timens_install()), and that the caller lets go
- * of the old namespace afterwards.
+ * of the old namespace afterwards. Nothing does for a kthread whose borrowed mm
+ * outlives its process (exit_mm() comes before exit_task_namespaces()).
  *
  * Context: Process context, may sleep. Takes mmap_lock.
  */

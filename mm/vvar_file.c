@@ -149,8 +149,8 @@ bool vvar_files_mapped(struct vvar_files *files)
  * @files: the files
  * @pgoff: offset of the page in pages
  *
- * fork links the child's VMA into i_mmap behind the parent's before it copies
- * page tables (dup_mmap()), so that a PTE copied in front of this walk is found
+ * fork links the child's VMA into i_mmap behind the parent's before it publishes
+ * or copies PTEs (dup_mmap()), so that what it did in front of this walk is found
  * by it.
  *
  * Context: Process context, may sleep. Takes i_mmap_rwsem for read.

@@ -33,6 +33,7 @@
 #define BOOT_NOISE	1.0
 #define TAIL_SAMPLES	300	/* three beyond p99 */
 #define MAX_MORE	999
+#define MAX_CPUS	65536
 #define ROUNDING	0.000001	/* of a writer that prints 6 digits */
 
 enum { OLD, NEW, AA, SIDES };
@@ -121,6 +122,7 @@ static void read_env(struct file *f)
 {
 	const json_t *e = json_object_get(f->root, "environment");
 	const char *w = "environment";
+	double cpus;
 
 	if (!json_is_object(e))
 		die("%s: environment is %s", f->name,
@@ -133,10 +135,11 @@ static void read_env(struct file *f)
 	f->env.config = get_string(f, e, w, "config_sha256", "unknown");
 	f->env.compiler = get_string(f, e, w, "compiler", "unknown");
 	f->env.command = get_string(f, e, w, "command", "unknown");
-	f->env.cpus = get_number(f, json_object_get(e, "cpus"),
-				 "environment.cpus");
-	if (!f->env.cpus)
-		die("%s: environment.cpus is 0", f->name);
+	cpus = get_number(f, json_object_get(e, "cpus"), "environment.cpus");
+	if (cpus < 1 || cpus > MAX_CPUS || cpus != rint(cpus))
+		die("%s: environment.cpus is %g, not a whole number from 1 to %d",
+		    f->name, cpus, MAX_CPUS);
+	f->env.cpus = cpus;
 }
 
 /* Numbers under another of these four are other numbers */
@@ -204,6 +207,19 @@ static bool get_bool(const struct file *f, const json_t *obj,
 	return json_is_true(v);
 }
 
+static void check_within(const struct file *f, const json_t *obj,
+			 const char *where, const char *key, double lo,
+			 double hi, double right)
+{
+	char *at = format("%s.%s", where, key);
+	double said = get_number(f, json_object_get(obj, key), at);
+
+	if (said < lo * (1 - ROUNDING) || said > hi * (1 + ROUNDING))
+		die("%s: %s is %.10g, its samples say %.10g", f->name, at,
+		    said, right);
+	free(at);
+}
+
 /* A summary that its own samples contradict comes from a broken writer */
 static void check_summary(const struct file *f, const json_t *obj,
 			  const char *where, const struct run *run)
@@ -211,24 +227,22 @@ static void check_summary(const struct file *f, const json_t *obj,
 	struct sample_set s = { .runs = (struct run *)run, .nr_runs = 1 };
 	static const char * const key[] = { "min", "p50", "p90", "p99", "max" };
 	static const double q[] = { 0, 0.5, 0.9, 0.99, 1 };
+	double mean;
 	size_t i;
 
 	sort_samples(&s);
 	for (i = 0; i < sizeof(q) / sizeof(*q); i++) {
-		char *at = format("%s.%s", where, key[i]);
-		const json_t *v = json_object_get(obj, key[i]);
-		double said = get_number(f, v, at);
 		/* Writers that interpolate end up between two samples */
 		size_t rank = q[i] * (s.n - 1);
 		double lo = s.sorted[rank];
 		double hi = s.sorted[rank + 1 < s.n && q[i] ? rank + 1 : rank];
 
 		lo = fmin(lo, quantile(s.sorted, s.n, q[i]));
-		if (said < lo * (1 - ROUNDING) || said > hi * (1 + ROUNDING))
-			die("%s: %s is %.10g, its samples say %.10g", f->name,
-			    at, said, quantile(s.sorted, s.n, q[i]));
-		free(at);
+		check_within(f, obj, where, key[i], lo, hi,
+			     quantile(s.sorted, s.n, q[i]));
 	}
+	mean = set_mean(&s);
+	check_within(f, obj, where, "mean", mean, mean, mean);
 	free(s.sorted);
 }
 

@@ -321,6 +321,11 @@ expect 2 'tolerance 1x' "a number and a letter" --tolerance 1x \
 	good.json good2.json
 expect 2 'unrecognized option' "an unknown option" --nonesuch \
 	good.json good2.json
+for cpus in 0 2.5 1e300; do
+	broken x.json "s/\"cpus\":2/\"cpus\":$cpus/"
+	expect 2 'x.json: environment.cpus is .*, not a whole number' \
+		"$cpus CPUs" good.json x.json
+done
 
 # --- other output --------------------------------------------------------------
 
@@ -338,6 +343,12 @@ expect 1 'limit < 942: BROKEN' "a limit that is broken" \
 expect 4 'too noisy' "a limit within the noise" --limit '<= 100' \
 	--metric 'gettime*' noisy.json
 expect 2 "not one of" "a limit without a number" --limit '<= fast' \
+broken x.json 's/"mean":942,//'
+expect 2 'x.json: metrics\[0\] \(fault.vvar\).mean is missing' "no mean" \
+	good.json x.json
+broken x.json 's/"mean":942,/"mean":943,/'
+expect 2 'x.json: .*fault.vvar.*mean is 943, its samples say 942' \
+	"a mean that the samples contradict" good.json x.json
 	--metric fault.vvar good.json
 expect 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
 	good.json

@@ -1141,9 +1141,9 @@ static enum status print_benchstat(void)
 				continue;
 			printf("Unit %s better=%s%s\n", m->unit,
 			       m->higher ? "higher" : "lower",
-			       m->exact ? " assume=exact" : "");
+			       unit_is_steady(m->unit) ? " assume=exact" : "");
 			for (j = 0; j < r->n; j++)
-				printf("BenchmarkVdsoClock/%s 1 %.17g %s\n",
+				printf("BenchmarkVdsoClock/%s 1 %.12g %s\n",
 				       m->name, r->v[j], m->unit);
 		}
 		putchar('\n');
@@ -1195,6 +1195,17 @@ static enum status print_tsv(bool samples)
 		}
 	}
 	return SAME;
+/* benchstat believes this of all that is measured in a unit */
+static bool unit_is_steady(const char *unit)
+{
+	size_t i;
+
+	for (i = 0; i < nr_metrics; i++)
+		if (!strcmp(metrics[i].unit, unit) && !is_steady(&metrics[i]))
+			return false;
+	return true;
+}
+
 }
 
 static enum status print_env(void)
@@ -1290,19 +1301,23 @@ static void dump_lines(json_t *container)
 
 static enum status print_merged(void)
 {
-	json_t *list = json_object_get(files[0].root, "metrics");
-	size_t i;
+	json_t *list = json_array(), *m;
+	size_t i, j;
 
 	for (i = 0; i < nr_metrics; i++)
 		if (metrics[i].set[OLD].nr_runs > 1)
 			die("%s is in %s and in %s: no one result",
 			    metrics[i].name, metrics[i].set[OLD].runs[0].file,
 			    metrics[i].set[OLD].runs[1].file);
-	for (i = 1; i < nr_files; i++) {
-		join_env(&files[0], &files[i]);
-		if (json_array_extend(list, json_object_get(files[i].root,
-							    "metrics")))
-			die("out of memory");
+	for (i = 0; i < nr_files; i++) {
+		if (i)
+			join_env(&files[0], &files[i]);
+		json_array_foreach(json_object_get(files[i].root, "metrics"),
+				   j, m)
+			if (is_wanted(json_string_value(json_object_get(m,
+									"name"))) &&
+			    json_array_append(list, m))
+				die("out of memory");
 	}
 	printf("{\n\"schema\":\"" SCHEMA "\",\n\"environment\":{");
 	dump_lines(json_object_get(files[0].root, "environment"));

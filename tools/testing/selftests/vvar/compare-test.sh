@@ -417,6 +417,19 @@ done
 recorded '6.12.1 #4' 1000 gcc-12
 baseline 0 '^4 passed, 0 failed$' "the recorded figures, another build"
 recorded '6.12.1 #4' 1001 gcc-12
+grep '^BenchmarkVdsoClock/gettime' out > lines
+result $(($(wc -l < lines) != 600 || $(grep -Ec ' 1 [0-9]+(\.[0-9]{1,3})? ns$' lines) != 600)) \
+	"... as it was written"
+expect 0 '^Unit instructions better=lower assume=exact$' \
+	"a unit of which every metric is exact" --benchstat good.json good2.json
+sed '/fault.vvar/p; s/fault.vvar/exec.fork_exit/' good.json > x.json
+expect 0 '^Unit instructions better=lower assume=exact$' "... of two" \
+	--benchstat x.json
+grep fault.vvar fork1.json | sed 's/fault.vvar/exec.fork_exit/' > line
+sed '/"metrics":/r line' good.json > x.json
+expect 0 '^Unit instructions better=lower$' "a unit of which one varies" \
+	--benchstat x.json
+result "$(grep -c 'assume=exact' out)" "... is nowhere called exact"
 baseline 1 '^not ok vvar: fault.vvar .*WORSE' "one instruction above them"
 baseline 1 '^3 passed, 1 failed$' "... is counted"
 recorded '6.12.1 #4' 999 gcc-12
@@ -432,6 +445,10 @@ sed 's/"tsc"/"hpet"/' bench/vvar-icount.json > out
 cp out bench/vvar-icount.json
 baseline 1 'cannot be compared' "another clocksource is no pass"
 
+vvar-compare --merge --metric 'fault*' first.json other.json > merged.json
+vvar-compare --tsv merged.json | cut -f 2 > out
+result $(($(sed 1d out | tr -d '\n' | grep -cx fault.vvar) != 1)) \
+	"... of the metrics asked for only"
 # --- the page ------------------------------------------------------------------
 
 report()

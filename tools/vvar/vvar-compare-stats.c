@@ -9,6 +9,7 @@
 
 #define EXACT_BELOW	50
 #define ROUNDING	0.000000001
+#define NEGLIGIBLE	-60	/* as a logarithm */
 
 /* A verdict must not depend on the moment: every run draws the same numbers */
 static unsigned short seed[3];
@@ -57,13 +58,6 @@ void sort_samples(struct sample_set *s)
 		s->n += s->runs[i].n;
 	}
 	qsort(s->sorted, s->n, sizeof(*s->sorted), by_value);
-}
-
-void free_samples(struct sample_set *s)
-{
-	free(s->sorted);
-	free(s->runs);
-	memset(s, 0, sizeof(*s));
 }
 
 /* The index of the q quantile of n sorted values */
@@ -177,38 +171,74 @@ double mann_whitney(const double *x, size_t n, const double *y, size_t m)
 	return fmin(1, erfc((fabs(u) - 0.5) / sqrt(2 * var)));
 }
 
-double permutation_p(const struct sample_set *a, const struct sample_set *b,
-		     double q, int rounds)
+/* log(n!) for n up to @n */
+static double *log_factorials(size_t n)
 {
-	size_t all = a->n + b->n, i;
-	size_t ka = quantile_rank(a->n, q), kb = quantile_rank(b->n, q);
-	double *v = xcalloc(all, sizeof(*v));
-	double observed;
-	int hits = 0, round;
+	double *f = xcalloc(n + 1, sizeof(*f));
+	size_t i;
 
-	reset_random();
+	for (i = 2; i <= n; i++)
+		f[i] = f[i - 1] + log(i);
+	return f;
+}
+
+static double log_choose(const double *f, size_t n, size_t k)
+{
+	return f[n] - f[k] - f[n - k];
+}
+
+/*
+ * Of all ways to choose which n of the sorted values v are x's, the rest being
+ * y's, the share where the value number kx of the x's is above the value number
+ * ky of the y's by @observed or more. If they are at i and j, j < i, then below
+ * j are ky y's, below i are kx x's, and so j <= kx + ky < i.
+ */
+static double share_above(const double *v, const double *f, size_t all,
+			  size_t n, size_t kx, size_t ky, double observed)
+{
+	size_t middle = kx + ky, i, j;
+	double share = 0;
+
+	for (i = middle + 1; i < all + kx + 1 - n; i++) {
+		double rest = log_choose(f, all - 1 - i, n - 1 - kx) -
+			log_choose(f, all, n);
+		double add, last = -INFINITY;
+
+		for (j = middle + 1; j-- > ky;) {
+			if (v[i] - v[j] < observed)
+				continue;
+			add = rest + log_choose(f, j, ky) +
+				log_choose(f, i - j - 1, middle - j);
+			share += exp(add);
+			/* Past their peak they only get smaller */
+			if (add < NEGLIGIBLE && add < last)
+				break;
+			last = add;
+		}
+	}
+	return share;
+}
+
+double permutation_p(const struct sample_set *a, const struct sample_set *b,
+		     double q)
+{
+	size_t all = a->n + b->n;
+	size_t ka = quantile_rank(a->n, q), kb = quantile_rank(b->n, q);
+	double observed = fabs(b->sorted[kb] - a->sorted[ka]), p;
+	double *v, *f;
+
+	if (!observed)
+		return 1;
+	v = xcalloc(all, sizeof(*v));
+	f = log_factorials(all);
 	memcpy(v, a->sorted, a->n * sizeof(*v));
 	memcpy(v + a->n, b->sorted, b->n * sizeof(*v));
 	qsort(v, all, sizeof(*v), by_value);
-	observed = fabs(b->sorted[kb] - a->sorted[ka]);
-	for (round = 0; round < rounds; round++) {
-		size_t left_a = a->n, na = 0, nb = 0;
-		double qa = 0, qb = 0;
-
-		/* In sorted order, so each side's quantile is met on the way */
-		for (i = 0; i < all; i++) {
-			if (random_below(all - i) < left_a) {
-				left_a--;
-				if (na++ == ka)
-					qa = v[i];
-			} else if (nb++ == kb) {
-				qb = v[i];
-			}
-		}
-		hits += fabs(qb - qa) >= observed;
-	}
+	p = share_above(v, f, all, a->n, ka, kb, observed) +
+		share_above(v, f, all, b->n, kb, ka, observed);
+	free(f);
 	free(v);
-	return (hits + 1.0) / (rounds + 1.0);
+	return fmin(1, p);
 }
 
 /* For each sample of each run, its place among the sorted samples of all */

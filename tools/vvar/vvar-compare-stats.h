@@ -27,7 +27,6 @@ struct interval {
 void *xcalloc(size_t n, size_t size);
 
 void sort_samples(struct sample_set *s);
-void free_samples(struct sample_set *s);
 
 /* The nearest-rank quantile: always one of the samples */
 double quantile(const double *sorted, size_t n, double q);
@@ -44,9 +43,9 @@ double ratio(double a, double b);
  */
 double mann_whitney(const double *x, size_t n, const double *y, size_t m);
 
-/* p of "the q quantiles are equal" by relabelling the samples at random */
+/* p of "the q quantiles are equal" over all ways to relabel the samples; exact */
 double permutation_p(const struct sample_set *a, const struct sample_set *b,
-		     double q, int rounds);
+		     double q);
 
 /*
  * Percentile bootstrap interval of quantile(b) / quantile(a), or of quantile(a)

@@ -23,7 +23,7 @@
 #define die(...)	errx(BAD_INPUT, __VA_ARGS__)
 
 #define SCHEMA		"vdso-clock/1"
-#define ROUNDS		2000	/* of bootstrap and permutation */
+#define ROUNDS		2000	/* of bootstrap */
 #define CLUSTERS	5	/* with so many runs, runs are the unit */
 /*
  * Boots of one kernel differ: by a fifth at times, and calls of 2 ns by twice
@@ -809,30 +809,30 @@ static double *run_quantiles(const struct sample_set *s, double q)
 	return v;
 }
 
-static bool few_runs(const struct metric *m)
+static bool enough_runs(const struct metric *m)
 {
-	/* The host's load doesn't get into a count */
-	if (m->exact)
-		return false;
-	return m->set[OLD].nr_runs < CLUSTERS || m->set[NEW].nr_runs < CLUSTERS;
+	return m->set[OLD].nr_runs >= CLUSTERS &&
+		m->set[NEW].nr_runs >= CLUSTERS;
 }
 
-static double p_value(const struct metric *m, double q)
+static double samples_p(const struct metric *m, double q)
 {
 	const struct sample_set *a = &m->set[OLD], *b = &m->set[NEW];
-	double *x, *y, p;
 
-	if (a->nr_runs < CLUSTERS || b->nr_runs < CLUSTERS)
-		return q == 0.5 ? mann_whitney(a->sorted, a->n, b->sorted,
-					       b->n) :
-				  permutation_p(a, b, q, ROUNDS);
-	/*
-	 * Samples of one boot are no independent witnesses; with enough boots,
-	 * each has one vote.
-	 */
-	x = run_quantiles(a, q);
-	y = run_quantiles(b, q);
-	p = mann_whitney(x, a->nr_runs, y, b->nr_runs);
+	return q == 0.5 ? mann_whitney(a->sorted, a->n, b->sorted, b->n) :
+			  permutation_p(a, b, q);
+}
+
+/*
+ * Samples of one boot are no independent witnesses; with enough boots, each
+ * has one vote.
+ */
+static double runs_p(const struct metric *m, double q)
+{
+	const struct sample_set *a = &m->set[OLD], *b = &m->set[NEW];
+	double *x = run_quantiles(a, q), *y = run_quantiles(b, q);
+	double p = mann_whitney(x, a->nr_runs, y, b->nr_runs);
+
 	free(x);
 	free(y);
 	return p;
@@ -848,9 +848,14 @@ static double noise_of(const struct metric *m, double q)
 	double noise = fmax(split_noise(&m->set[OLD], q),
 			    split_noise(&m->set[NEW], q));
 
-	if (m->set[AA].n)
-		return fmax(noise, pair_noise(&m->set[AA], q));
-	return few_runs(m) ? fmax(noise, BOOT_NOISE) : noise;
+	return m->set[AA].n ? fmax(noise, pair_noise(&m->set[AA], q)) : noise;
+}
+
+/* What boots may differ by, if nothing says how much they do */
+static double boot_noise(const struct metric *m)
+{
+	/* The host's load doesn't get into a count */
+	return m->exact || m->set[AA].n ? 0 : BOOT_NOISE;
 }
 
 /* Half and double are changes of one size */
@@ -858,6 +863,39 @@ static double size(const struct change *c)
 {
 	return c->old > c->new ? ratio(c->new, c->old) - 1 :
 				 ratio(c->old, c->new) - 1;
+}
+
+/* The smallest change, by the same measure, that the interval leaves open */
+static double sure_size(const struct change *c)
+{
+	if (c->iv.lo > 0)
+		return c->iv.lo;
+	return c->iv.hi < 0 ? ratio(1 + c->iv.hi, 1) - 1 : 0;
+}
+
+static bool is_change(const struct change *c, double by)
+{
+	return c->p * nr_tests < alpha && by > c->noise &&
+		(c->iv.lo > threshold || c->iv.hi < -threshold);
+}
+
+/*
+ * What is believed of a few boots is so of many: a change of more than boots
+ * differ by. A smaller one takes many boots, of which each has one vote.
+ */
+static bool find_change(const struct metric *m, double q, struct change *c)
+{
+	double noise = noise_of(m, q);
+
+	c->p = samples_p(m, q);
+	c->noise = fmax(noise, boot_noise(m));
+	if (is_change(c, sure_size(c)))
+		return true;
+	if (!enough_runs(m))
+		return false;
+	c->p = runs_p(m, q);
+	c->noise = noise;
+	return is_change(c, size(c));
 }
 
 /* How many more runs a side until the interval is as narrow as it must be */
@@ -884,29 +922,27 @@ static struct change statistical(const struct metric *m, double q)
 		.old = quantile(a->sorted, a->n, q),
 		.new = quantile(b->sorted, b->n, q),
 	};
+	bool change;
 
 	c.by = ratio(c.old, c.new) - 1;
 	c.iv = bootstrap(a, b, q, 1 - alpha, ROUNDS);
 	c.iv.lo -= 1;
 	c.iv.hi -= 1;
-	c.p = p_value(m, q);
-	c.noise = noise_of(m, q);
+	change = find_change(m, q, &c);
 
 	if (q > 0.9 && least < TAIL_SAMPLES) {
 		c.verdict = NOISY;
 		c.more = ceil(runs * ((double)TAIL_SAMPLES / least - 1));
-	} else if (c.p * nr_tests < alpha && size(&c) > c.noise &&
-		   (c.iv.lo > threshold || c.iv.hi < -threshold)) {
+	} else if (change) {
 		c.verdict = direction(m, c.by);
 	} else if (c.iv.lo >= -threshold && c.iv.hi <= threshold) {
 		c.verdict = NO_CHANGE;
 	} else {
 		c.verdict = NOISY;
 		c.more = runs_needed(&c, runs);
-		if (few_runs(m))
-			c.more = fmax(c.more, CLUSTERS - (double)runs);
-		else if (!m->exact)
-			c.more = fmax(c.more, (double)least_runs() - runs);
+		if (!m->exact)
+			c.more = fmax(c.more, (enough_runs(m) ?
+				(double)least_runs() : CLUSTERS) - runs);
 	}
 	return c;
 }
@@ -1114,6 +1150,17 @@ static enum status check_limit(const char *text)
 
 /* --- other formats ----------------------------------------------------- */
 
+/* benchstat believes this of all that is measured in a unit */
+static bool unit_is_steady(const char *unit)
+{
+	size_t i;
+
+	for (i = 0; i < nr_metrics; i++)
+		if (!strcmp(metrics[i].unit, unit) && !is_steady(&metrics[i]))
+			return false;
+	return true;
+}
+
 /* What Go's benchstat reads: metadata, then a line for each sample */
 static enum status print_benchstat(void)
 {
@@ -1195,17 +1242,6 @@ static enum status print_tsv(bool samples)
 		}
 	}
 	return SAME;
-/* benchstat believes this of all that is measured in a unit */
-static bool unit_is_steady(const char *unit)
-{
-	size_t i;
-
-	for (i = 0; i < nr_metrics; i++)
-		if (!strcmp(metrics[i].unit, unit) && !is_steady(&metrics[i]))
-			return false;
-	return true;
-}
-
 }
 
 static enum status print_env(void)

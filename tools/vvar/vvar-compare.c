@@ -496,8 +496,30 @@ static char *mark(const struct metric *m)
 
 static bool has_tail(const struct metric *m)
 {
-	return !m->exact && !fnmatch("contend.*", m->name, 0) &&
-		strcmp(m->unit, "count");
+	return !m->exact && strcmp(m->unit, "count") &&
+		(!fnmatch("contend.*", m->name, 0) ||
+		 !strcmp(m->name, "first.timestamp"));
+}
+
+/*
+ * Of these no change matters (results/README.md): they say whether the
+ * measurement was alike. Whoever asks for one by its name is told.
+ */
+static bool is_judged(const struct metric *m)
+{
+	static const char * const shown_only[] = {
+		"contend.*.rounds", "first.pressure.*", "first.second_call",
+		"gettime.tsc.ordered", "overhead.*",
+	};
+	size_t i;
+
+	for (i = 0; i < nr_wanted; i++)
+		if (!strcmp(wanted[i], m->name))
+			return true;
+	for (i = 0; i < sizeof(shown_only) / sizeof(*shown_only); i++)
+		if (!fnmatch(shown_only[i], m->name, 0))
+			return false;
+	return true;
 }
 
 /* The distinct values of a field over the files of one side */
@@ -652,13 +674,14 @@ static enum status print_figures(void)
 		strdup(side_name[NEW]), strdup("ratio"), strdup("unit"));
 	for (i = 0; i < nr_metrics; i++) {
 		const struct metric *m = &metrics[i];
-		bool tail = has_tail(m);
+		/* For these the worst case is the point */
+		bool first = !fnmatch("first.*", m->name, 0);
+		bool tail = has_tail(m) && !first;
 
 		table_row(&t, m, 0.5, tail ? " p50" : "");
 		if (tail)
 			table_row(&t, m, 0.99, " p99");
-		/* For these the worst case is the point */
-		if (fnmatch("first.*", m->name, 0) || m->set[OLD].n <= 1)
+		if (!first || m->set[OLD].n <= 1)
 			continue;
 		table_row(&t, m, 0.99, " p99");
 		if (m->set[OLD].n >= 10000 && m->set[NEW].n >= 10000)
@@ -682,7 +705,7 @@ static enum status print_figures(void)
 
 /* --- comparing --------------------------------------------------------- */
 
-enum verdict { BETTER, WORSE, NO_CHANGE, NOISY, VERDICTS };
+enum verdict { BETTER, WORSE, NO_CHANGE, NOISY, NOT_JUDGED, VERDICTS };
 
 static size_t verdicts[VERDICTS];
 
@@ -778,7 +801,8 @@ static void count_tests(void)
 	for (i = 0; i < nr_metrics; i++) {
 		const struct metric *m = &metrics[i];
 
-		if (m->set[OLD].n && m->set[NEW].n && !is_steady(m))
+		if (m->set[OLD].n && m->set[NEW].n && is_judged(m) &&
+		    !is_steady(m))
 			nr_tests += has_tail(m) ? 2 : 1;
 	}
 }
@@ -973,6 +997,8 @@ static char *verdict_cell(const struct change *c)
 		return strdup("WORSE");
 	case NO_CHANGE:
 		return strdup("no change");
+	case NOT_JUDGED:
+		return strdup("not judged");
 	default:
 		return format("too noisy: need %.0f more", c->more);
 	}
@@ -989,13 +1015,13 @@ static void change_row(struct table *t, const struct metric *m,
 	char *by, *interval, *p, *noise;
 
 	verdicts[c->verdict]++;
-	if (c->exact) {
+	if (c->exact || c->verdict == NOT_JUDGED) {
 		char *n = number(c->new - c->old), *r = percent(c->by);
 
 		by = format("%s%s (%s)", c->new > c->old ? "+" : "", n, r);
 		free(n);
 		free(r);
-		interval = strdup("exact");
+		interval = strdup(c->exact ? "exact" : "-");
 		p = strdup("-");
 		noise = strdup("-");
 	} else {
@@ -1074,6 +1100,13 @@ static enum status compare(void)
 			warnx("note: %s is new in %s", m->name, m->file);
 			continue;
 		}
+		if (!is_judged(m)) {
+			c = exact(m, 0.5);
+			c.exact = m->exact;
+			c.verdict = NOT_JUDGED;
+			change_row(&t, m, &c, "");
+			continue;
+		}
 		if (is_steady(m)) {
 			c = exact(m, 0.5);
 			change_row(&t, m, &c, "");
@@ -1090,6 +1123,9 @@ static enum status compare(void)
 	}
 	if (t.rows == 1)
 		die("the two sides have no metric in common");
+	if (t.rows == verdicts[NOT_JUDGED] + 1)
+		die("nothing to judge: of %s%s no change matters; --metric with the whole name judges it",
+		    metrics[0].name, nr_metrics > 1 ? " and so on" : "");
 	print_table(&t, "lrrlrrrrl");
 	printf("%zu worse, %zu better, %zu no change, %zu too noisy",
 	       verdicts[WORSE], verdicts[BETTER], verdicts[NO_CHANGE],

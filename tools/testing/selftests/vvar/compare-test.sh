@@ -207,6 +207,21 @@ make_json boots4.json seed=13 gettime=160
 expect 0 'gettime.*too noisy' "boots that differ as much as the sides" \
 	--metric 'gettime*' boots1.json boots2.json -- boots3.json boots4.json
 
+# Of these metrics no change matters, and none is a test more
+sed 's/gettime.MONOTONIC.vdso/overhead.call/' good.json > shown1.json
+sed 's/gettime.MONOTONIC.vdso/overhead.call/' slower.json > shown2.json
+expect 0 'overhead.call .*\+11[0-9].* not judged$' "what is shown only" \
+	shown1.json shown2.json
+expect 0 ' over 2 tests ' "... is no test" shown1.json shown2.json
+expect 1 'overhead.call .*WORSE' "... but judged if asked for" \
+	--metric overhead.call shown1.json shown2.json
+expect 2 'nothing to judge: of overhead.call' "... by its name" \
+	--metric 'over*' shown1.json shown2.json
+sed 's/contend.2M.vvar/first.timestamp/' tail.json > first1.json
+sed 's/contend.2M.vvar/first.timestamp/' longtail.json > first2.json
+expect 1 'first.timestamp p99 .*WORSE' "a longer tail of the first timestamp" \
+	first1.json first2.json
+
 # --- neither fires on noise nor sleeps ----------------------------------------
 
 # As in a comparison of two kernels: 50 metrics more that have not changed

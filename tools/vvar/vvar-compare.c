@@ -1159,6 +1159,7 @@ static enum status check_limit(const char *text)
 	const struct sample_set *s = &m->set[OLD];
 	char op[3], rest;
 	struct interval iv;
+	size_t more = 0;
 	bool lo, hi;
 	double limit;
 
@@ -1175,12 +1176,20 @@ static enum status check_limit(const char *text)
 		iv = bootstrap(s, NULL, 0.5, 1 - alpha, ROUNDS);
 	lo = holds(iv.lo, op, limit);
 	hi = holds(iv.hi, op, limit);
+	if (!m->exact && s->nr_runs < CLUSTERS) {
+		more = CLUSTERS - s->nr_runs;
+		lo = holds(iv.lo / (1 + BOOT_NOISE), op, limit);
+		hi = holds(iv.hi * (1 + BOOT_NOISE), op, limit);
+	}
 	printf("%s %.10g", m->name, quantile(s->sorted, s->n, 0.5));
 	if (!is_steady(m))
 		printf(" (%g%% interval %.10g .. %.10g)", 100 * (1 - alpha),
 		       iv.lo, iv.hi);
-	printf(" %s, limit %s %.10g: %s\n", m->unit, op, limit,
+	printf(" %s, limit %s %.10g: %s", m->unit, op, limit,
 	       lo != hi ? "too noisy" : lo ? "holds" : "BROKEN");
+	if (lo != hi && more)
+		printf(": need %zu more", more);
+	putchar('\n');
 	return lo != hi ? UNDECIDED : lo ? SAME : REGRESSION;
 }
 

@@ -283,6 +283,13 @@ pairs 6 108
 echo "# 8 % planted, 6 boots a side: $alarms found of 20"
 result $((alarms < 19)) "8 % planted: found in 19 of 20 pairs at least"
 
+pairs 6 100 0.03
+echo "# A/A, boots that differ by 3 %: $alarms alarms of 20"
+result $((alarms > 0)) "A/A: no alarm in 20 pairs of boots that differ"
+pairs 6 130 0.03
+echo "# 30 % planted, boots that differ by 3 %: $alarms found of 20"
+result $((alarms < 19)) "30 % planted there: found in 19 of 20 pairs at least"
+
 # --- not comparable ----------------------------------------------------------
 
 for diff in accel=kvm cpus=4 clock=hpet cpu=other; do
@@ -298,13 +305,6 @@ for diff in accel=kvm cpus=4 clock=hpet cpu=other; do
 done
 
 # --- input that is none --------------------------------------------------------
-pairs 6 100 0.03
-echo "# A/A, boots that differ by 3 %: $alarms alarms of 20"
-result $((alarms > 0)) "A/A: no alarm in 20 pairs of boots that differ"
-pairs 6 130 0.03
-echo "# 30 % planted, boots that differ by 3 %: $alarms found of 20"
-result $((alarms < 19)) "30 % planted there: found in 19 of 20 pairs at least"
-
 
 head -c 1000 good.json > cut.json
 expect 2 'cut.json:[0-9]+:[0-9]+: not JSON' "cut short" good.json cut.json
@@ -321,6 +321,11 @@ expect 2 'x.json: environment.accelerator is missing' \
 broken x.json 's/"cpus":2/"cpus":"two"/'
 expect 2 'x.json: environment.cpus is not a number' "CPUs in words" \
 	good.json x.json
+for cpus in 0 2.5 1e300; do
+	broken x.json "s/\"cpus\":2/\"cpus\":$cpus/"
+	expect 2 'x.json: environment.cpus is .*, not a whole number' \
+		"$cpus CPUs" good.json x.json
+done
 broken x.json 's/"samples":\[[^]]*\]/"samples":[]/; s/"n":300/"n":0/'
 expect 2 'x.json: metrics\[0\] \(fault.vvar\).samples is empty' \
 	"zero samples" good.json x.json
@@ -338,6 +343,12 @@ expect 2 'x.json: .*samples\[0\] is -1, below zero' "a negative time" \
 broken x.json 's/"p50":942/"p50":900/'
 expect 2 'x.json: .*fault.vvar.*p50 is 900, its samples say 942' \
 	"a median that the samples contradict" good.json x.json
+broken x.json 's/"mean":942,//'
+expect 2 'x.json: metrics\[0\] \(fault.vvar\).mean is missing' "no mean" \
+	good.json x.json
+broken x.json 's/"mean":942,/"mean":943,/'
+expect 2 'x.json: .*fault.vvar.*mean is 943, its samples say 942' \
+	"a mean that the samples contradict" good.json x.json
 broken x.json 's/"n":300/"n":301/'
 expect 2 'x.json: .*n is 301, but there are 300 samples' \
 	"a sample lost" good.json x.json
@@ -370,11 +381,6 @@ expect 2 'tolerance 1x' "a number and a letter" --tolerance 1x \
 	good.json good2.json
 expect 2 'unrecognized option' "an unknown option" --nonesuch \
 	good.json good2.json
-for cpus in 0 2.5 1e300; do
-	broken x.json "s/\"cpus\":2/\"cpus\":$cpus/"
-	expect 2 'x.json: environment.cpus is .*, not a whole number' \
-		"$cpus CPUs" good.json x.json
-done
 
 # --- other output --------------------------------------------------------------
 
@@ -391,19 +397,39 @@ expect 1 'limit < 942: BROKEN' "a limit that is broken" \
 	--limit '< 942' --metric fault.vvar good.json
 expect 4 'too noisy' "a limit within the noise" --limit '<= 100' \
 	--metric 'gettime*' noisy.json
+expect 4 'too noisy: need 4 more' "a limit 30 % off, and one boot only" \
+	--limit '<= 77' --metric 'gettime*' good.json
+expect 4 'too noisy: need 4 more' "... either way" \
+	--limit '<= 130' --metric 'gettime*' good.json
+expect 1 'limit <= 40: BROKEN' "... far off" \
+	--limit '<= 40' --metric 'gettime*' good.json
+expect 0 'limit <= 250: holds' "... either way" \
+	--limit '<= 250' --metric 'gettime*' good.json
+for i in 1 2 3 4 5; do
+	make_json limit$i.json seed=3$i boot=0.01
+done
+expect 1 'limit <= 77: BROKEN' "a limit 30 % off, and five boots" \
+	--limit '<= 77' --metric 'gettime*' limit[1-5].json
 expect 2 "not one of" "a limit without a number" --limit '<= fast' \
-broken x.json 's/"mean":942,//'
-expect 2 'x.json: metrics\[0\] \(fault.vvar\).mean is missing' "no mean" \
-	good.json x.json
-broken x.json 's/"mean":942,/"mean":943,/'
-expect 2 'x.json: .*fault.vvar.*mean is 943, its samples say 942' \
-	"a mean that the samples contradict" good.json x.json
 	--metric fault.vvar good.json
 expect 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
 	good.json
 expect 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
 	"benchstat's format" --benchstat good.json good2.json
 result $(($(grep -c ^Benchmark out) != 1800)) "... has every sample"
+grep '^BenchmarkVdsoClock/gettime' out > lines
+result $(($(wc -l < lines) != 600 || $(grep -Ec ' 1 [0-9]+(\.[0-9]{1,3})? ns$' lines) != 600)) \
+	"... as it was written"
+expect 0 '^Unit instructions better=lower assume=exact$' \
+	"a unit of which every metric is exact" --benchstat good.json good2.json
+sed '/fault.vvar/p; s/fault.vvar/exec.fork_exit/' good.json > x.json
+expect 0 '^Unit instructions better=lower assume=exact$' "... of two" \
+	--benchstat x.json
+grep fault.vvar fork1.json | sed 's/fault.vvar/exec.fork_exit/' > line
+sed '/"metrics":/r line' good.json > x.json
+expect 0 '^Unit instructions better=lower$' "a unit of which one varies" \
+	--benchstat x.json
+result "$(grep -c 'assume=exact' out)" "... is nowhere called exact"
 sed 's/"name":"/&other./; s/"clocksource"/"note":"b",&/' good2.json > other.json
 sed 's/"clocksource"/"note":"a",&/' good.json > first.json
 vvar-compare --merge first.json other.json > merged.json 2> err
@@ -419,6 +445,10 @@ vvar-compare --samples merged.json | grep -c '	other\.' > out
 result $(($(cat out) != $(wc -l < want) - 1)) "... and of the second"
 expect 2 'fault.vvar is in good.json and in good2.json' \
 	"not of metrics that both have" --merge good.json good2.json
+vvar-compare --merge --metric 'fault*' first.json other.json > merged.json
+vvar-compare --tsv merged.json | cut -f 2 > out
+result $(($(sed 1d out | tr -d '\n' | grep -cx fault.vvar) != 1)) \
+	"... of the metrics asked for only"
 sed 's/6.12-test/6.13-test/' other.json > third.json
 expect 2 'third.json: environment.kernel is not that of good.json' \
 	"nor of two kernels" --merge good.json third.json
@@ -466,19 +496,6 @@ done
 recorded '6.12.1 #4' 1000 gcc-12
 baseline 0 '^4 passed, 0 failed$' "the recorded figures, another build"
 recorded '6.12.1 #4' 1001 gcc-12
-grep '^BenchmarkVdsoClock/gettime' out > lines
-result $(($(wc -l < lines) != 600 || $(grep -Ec ' 1 [0-9]+(\.[0-9]{1,3})? ns$' lines) != 600)) \
-	"... as it was written"
-expect 0 '^Unit instructions better=lower assume=exact$' \
-	"a unit of which every metric is exact" --benchstat good.json good2.json
-sed '/fault.vvar/p; s/fault.vvar/exec.fork_exit/' good.json > x.json
-expect 0 '^Unit instructions better=lower assume=exact$' "... of two" \
-	--benchstat x.json
-grep fault.vvar fork1.json | sed 's/fault.vvar/exec.fork_exit/' > line
-sed '/"metrics":/r line' good.json > x.json
-expect 0 '^Unit instructions better=lower$' "a unit of which one varies" \
-	--benchstat x.json
-result "$(grep -c 'assume=exact' out)" "... is nowhere called exact"
 baseline 1 '^not ok vvar: fault.vvar .*WORSE' "one instruction above them"
 baseline 1 '^3 passed, 1 failed$' "... is counted"
 recorded '6.12.1 #4' 999 gcc-12
@@ -494,10 +511,6 @@ sed 's/"tsc"/"hpet"/' bench/vvar-icount.json > out
 cp out bench/vvar-icount.json
 baseline 1 'cannot be compared' "another clocksource is no pass"
 
-vvar-compare --merge --metric 'fault*' first.json other.json > merged.json
-vvar-compare --tsv merged.json | cut -f 2 > out
-result $(($(sed 1d out | tr -d '\n' | grep -cx fault.vvar) != 1)) \
-	"... of the metrics asked for only"
 # --- the page ------------------------------------------------------------------
 
 report()

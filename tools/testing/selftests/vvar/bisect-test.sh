@@ -237,12 +237,93 @@ small()
 		result $((got != 128)) "misuse: '$wrong'"
 	done
 
+	bad_steps
 	small_history "$tmp/wall" \
 		"sed -i 's/gettime = 100/gettime = 112/' mm/vvar_fault.c"
 	run_bisect good bad --metric gettime.MONOTONIC.vdso --good good \
 		--bad bad --cap 8 --measure "$measure"
 	found_it "a slower clock_gettime, by wall times" culprit
 	small_kernel_tree
+}
+
+# step STATUS WORDS WHAT ARG...: one step by hand
+step()
+{
+	want=$1 words=$2 what=$3
+	shift 3
+	got=0
+	"$bisect" "$@" > "$tmp/out" 2>&1 || got=$?
+	ok=0
+	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
+	grep -q -e "$words" "$tmp/out" || { ok=1; echo "# no '$words'"; }
+	result $ok "$what"
+}
+
+# What is no verdict, on a commit that is good
+bad_steps()
+{
+	git checkout -q good
+	gettime=gettime.MONOTONIC.vdso
+	# shellcheck disable=SC2016
+	as="$measure"' | sed "s/tsc/${CLOCK:-tsc}/; s/tcg/${ACCEL:-tcg}/"'
+	step 0 'fault.vvar  good' "the issue's name for it" \
+		--metric first_touch_insns --limit '<= 950' --measure "$as"
+	CLOCK=hpet step 125 'clocksource is hpet, not tsc' \
+		"a limit, and another clocksource than in the first step" \
+		--metric fault.vvar --limit '<= 950' --measure "$as"
+	ACCEL=kvm step 125 'accelerator is kvm, not tcg' \
+		"... another accelerator" \
+		--metric fault.vvar --limit '<= 950' --measure "$as"
+	step 125 'clocksource is tsc, not hpet' "... not the one asked for" \
+		--metric fault.vvar --limit '<= 950' --measure "$as" \
+		--clocksource hpet
+	step 125 'clocksource is tsc, not hpet' "... by two endpoints" \
+		--metric fault.vvar --good good --bad bad --measure "$as" \
+		--clocksource hpet
+	step 128 'unknown; known are: .*contend.2M.vvar .*fault.vvar ' \
+		"a metric that perf bench does not have" \
+		--metric fault.vvarr --limit '<= 950'
+	step 125 'too noisy' "30 % off, and one boot only" --cap 1 \
+		--metric $gettime --limit '<= 130' --measure "$measure"
+	step 0 'good' "... five boots" --cap 5 \
+		--metric $gettime --limit '<= 130' --measure "$measure"
+
+	steps=.git/vvar-bisect/steps
+	ln -sf /dev/full $steps
+	step 125 'a command failed' "a disk that is full" \
+		--metric fault.vvar --limit '<= 950' --measure "$measure"
+	rm $steps
+	mkdir "$tmp/failing"
+	for tool in cp mkdir; do
+		printf '#!/bin/sh\ncase $* in *vvar-bisect/*) exit 1; esac\n' \
+			> "$tmp/failing/$tool"
+		echo "exec $(command -v $tool) \"\$@\"" >> "$tmp/failing/$tool"
+		chmod +x "$tmp/failing/$tool"
+		rm -rf .git/vvar-bisect/ends.*
+		# Where the logs are is made before
+		PATH=$tmp/failing:$PATH step 125 'a command failed' \
+			"a $tool that fails" --metric fault.vvar --good good \
+			--bad bad --measure "$measure" --logs .git/vvar-bisect
+		rm "$tmp/failing/$tool"
+	done
+	rm -rf .git/vvar-bisect
+
+	# Measured once, and again where another answer is possible
+	proofs=''
+	for other in '--cap 7' '--cap 8' '--run smp' '--args exec' \
+		     '--append quiet' ''; do
+		how=$measure
+		[ -n "$other" ] || how="true; $measure"
+		# Words on purpose
+		# shellcheck disable=SC2086
+		step 0 'good' "two endpoints, ${other:-another command}" \
+			--metric fault.vvar --good good --bad bad \
+			--measure "$how" $other
+		proofs="$proofs $(find .git/vvar-bisect -name proved | wc -l)"
+	done
+	ok=0
+	[ "$proofs" = ' 1 1 2 3 4 5' ] || { ok=1; echo "# proofs:$proofs"; }
+	result $ok "... are proved once for each way to measure"
 }
 
 # Through this repository's own prepare and kernel, which make what passes for a

@@ -540,6 +540,18 @@ if command -v gnuplot > /dev/null && command -v xmllint > /dev/null; then
 	grep -Eo '<script|(src|href)="[^"]*"|url\([^)]*\)|@import' page.html |
 		grep -v 'url(#' > out && got=1
 	result $got "... needs no scripts and no network"
+	got=0
+	for how in 'first.timestamp. <code>make bench' \
+		   'hpet. <code>scripts/hpet-figures --all' \
+		   'pvclock. <code>scripts/hpet-figures --all' \
+		   'cache types. <code>make cachetypes'; do
+		grep -q "<p>Not measured: .*$how</code>" page.html || got=1
+	done
+	make_json hpet.json clock=hpet
+	report -o other.html good.json hpet.json -- good2.json
+	! grep 'hpet. <code>' other.html > out || got=1
+	grep -q 'Through the vdso, clocksource hpet' other.html || got=1
+	result $got "... says how to measure what is missing, and only that"
 	report -o other.html good.json -- cut.json
 	result $(((got != 2) + $(grep -c 'cut.json.*not JSON' err) - 1)) \
 		"... is refused for broken input"

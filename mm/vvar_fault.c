@@ -668,11 +668,20 @@ static noinline void vdso_text_trace(const struct vm_fault *vmf,
 				     enum vvar_path path,
 				     unsigned int published, vm_fault_t result)
 {
-	const struct vdso_text *text = vmf->vma->vm_private_data;
+	pte_t pte = __pte(0), *ptep;
 
-	trace_vvar_fault(vmf, mk_pte(text->pages[vmf->pgoff],
-				     vmf->vma->vm_page_prot),
-			 path, published, 0, result);
+	if (path == VVAR_FAULT) {
+		/* The core maps it next: if written to, the process's copy */
+		pte = mk_pte(vmf->cow_page ?: vmf->page,
+			     vmf->vma->vm_page_prot);
+	} else {
+		ptep = pte_offset_map(vmf->pmd, vmf->address);
+		if (ptep) {
+			pte = ptep_get_lockless(ptep);
+			pte_unmap(ptep);
+		}
+	}
+	trace_vvar_fault(vmf, pte, path, published, 0, result);
 }
 
 static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
@@ -682,7 +691,7 @@ static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
 	vmf->page = text->pages[vmf->pgoff];
 	get_page(vmf->page);
 	if (trace_vvar_fault_enabled())
-		vdso_text_trace(vmf, VVAR_FAULT, 1, 0);
+		vdso_text_trace(vmf, VVAR_FAULT, 0, 0);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ static const char usage[] =
 "usage: vvar-latency-load touch N [KIB]  N first touches of each kind of page;\n"
 "                                        KIB: while a thread maps, protects and unmaps that much\n"
 "       vvar-latency-load moved N        N first touches of a vvar that mremap() moved\n"
+"       vvar-latency-load pages          read, then write fresh vDSO text; prints the pages\n"
+"                                        of vDSO text that were there afterwards\n"
 "       vvar-latency-load storm N        N processes: fork, exec, read the clock\n"
 "       vvar-latency-load clock          read the clock once\n";
 
@@ -185,6 +188,49 @@ static int do_moved(size_t n)
 	return 0;
 }
 
+/* The page that is mapped at @p, or 0 */
+static u64 pfn_of(const char *p, size_t page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	u64 entry = 0;
+
+	if (fd < 0 || pread(fd, &entry, sizeof(entry),
+			    (uintptr_t)p / page * sizeof(entry)) !=
+		      sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry & ((1ULL << 55) - 1);
+}
+
+static int do_pages(void)
+{
+	unsigned int write;
+	struct room r;
+	char *text;
+	int ret;
+
+	ret = make_room(&r);
+	if (ret)
+		return ret;
+	text = r.at + r.vvar;
+	for (write = 0; write < 2; write++) {
+		ret = map_vdso(&r);
+		if (ret)
+			return ret;
+		if (mprotect(text, r.size - r.vvar, PROT_READ | PROT_WRITE))
+			return fail("mprotect", errno);
+		if (write)
+			*(volatile char *)text = 0;
+		else
+			touch(text);
+		printf("0x%llx\n", pfn_of(text, r.page));
+		ret = touch_unmap_vdso(&r);
+		if (ret)
+			return fail("munmap", -ret);
+	}
+	return 0;
+}
+
 static int do_storm(const char *self, size_t n)
 {
 	int status;
@@ -226,6 +272,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "clock"))
 		return clock_gettime(CLOCK_MONOTONIC, &ts) ? 1 : 0;
+	if (argc == 2 && !strcmp(argv[1], "pages"))
+		return do_pages();
 	if (n && argc == 3 && !strcmp(argv[1], "moved"))
 		return do_moved(n);
 	if (n && argc == 3 && !strcmp(argv[1], "storm"))

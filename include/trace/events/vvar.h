@@ -61,8 +61,9 @@ TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WP);
 		{ _PAGE_CACHE_MODE_WP, "WP" })
 
 /*
- * A first touch of an area or of vDSO text, when its page is mapped. @pte is
- * what the page table holds then, whoever put it there.
+ * A first touch of an area or of vDSO text. @pte is what the page table holds
+ * then, whoever put it there; in the ->fault of text, which publishes nothing,
+ * what the core is about to put there.
  */
 TRACE_EVENT_FN(vvar_fault,
 
@@ -103,7 +104,8 @@ TRACE_EVENT_FN(vvar_fault,
 		show_vvar_cache(__entry->cache),
 		show_vvar_path(__entry->path),
 		__entry->published, __entry->lost,
-		__print_flags(__entry->result, "|", VM_FAULT_RESULT_TRACE),
+		__entry->result ? __print_flags(__entry->result, "|",
+						VM_FAULT_RESULT_TRACE) : "0",
 		__entry->vma_lock ? "vma" : "mmap"),
 
 	vvar_trace_reg, vvar_trace_unreg

@@ -873,6 +873,7 @@ static void take_off_costs(struct trace *t)
 		s64 cost = (f->retries ? t->cost_retried : t->cost_fault) +
 			   (f->event ? t->cost_event : 0);
 
+		t->clamped += f->area && (s64)f->lat < cost;
 		f->lat = (s64)f->lat > cost ? f->lat - cost : 0;
 	}
 }

@@ -275,27 +275,27 @@ static const char * const phase_names[NR_PHASES] = {
 	[PH_REST]	= "serving it, interrupts included",
 };
 
-/* The mean fault in parts. What tracing adds is not in them, if it is known. */
+/*
+ * The mean fault in parts. What tracing adds is not in them, if it is known, and
+ * all of them together are the mean.
+ */
 static void phases(const struct trace *t, double mean[NR_PHASES])
 {
-	u64 sum[NR_PHASES] = { };
+	s64 twice = t->calibrated ? t->cost_retried - t->cost_fault : 0;
+	s64 sum[NR_PHASES] = { };
 	size_t i, n = 0;
 
 	for (i = 0; i < t->nr; i++) {
 		const struct fault *f = &t->faults[i];
-		s64 twice = t->cost_retried - t->cost_fault;
-		u64 tried = f->tried;
+		s64 tried = f->tried - (f->retries ? twice : 0);
 
 		if (!f->area)
 			continue;
 		n++;
-		if (t->calibrated && f->retries)
-			tried = (s64)tried > twice ? tried - twice : 0;
 		sum[PH_TRIED] += tried;
 		sum[PH_WAITED] += f->waited;
 		sum[PH_OFF] += f->off_cpu;
-		tried += f->waited + f->off_cpu;
-		sum[PH_REST] += f->lat > tried ? f->lat - tried : 0;
+		sum[PH_REST] += f->lat - tried - f->waited - f->off_cpu;
 	}
 	for (i = 0; i < NR_PHASES; i++)
 		mean[i] = n ? (double)sum[i] / n : 0;
@@ -379,6 +379,9 @@ static void print_head(const struct trace *t)
 		if (t->patched)
 			printf(", %lld for vvar:vvar_fault", t->cost_event);
 		putchar('\n');
+		if (t->clamped)
+			printf("  %llu faults took less than that, and are shown as 0\n",
+			       t->clamped);
 	} else {
 		puts("  with what tracing adds");
 	}
@@ -535,10 +538,10 @@ int report_json(struct trace *t, enum group_by by)
 	json_t *env = json_object(), *metrics = json_array(), *root;
 	/* Lost, and nobody knows how many: one at least */
 	u64 counts[] = { t->lost + t->lost_unknown, t->missed, t->unfinished,
-			 t->moved_unknown };
+			 t->moved_unknown, t->clamped };
 	static const char * const names[] = {
 		"trace.lost_events", "trace.missed_returns", "trace.unfinished",
-		"trace.moved_unknown"
+		"trace.moved_unknown", "trace.clamped"
 	};
 	unsigned int i, b;
 	char name[128];
@@ -627,6 +630,9 @@ static void svg_phases(FILE *f, const struct trace *t, unsigned int n, int left,
 		for (i = 0; i < NR_PHASES; i++) {
 			double w = mean[which][i] * width / (most ?: 1);
 
+			/* Of what was too little for what was taken off */
+			if (w < 0)
+				continue;
 			fprintf(f, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"16\" fill=\"%s\"/>\n",
 				x, y - 12, w, color[i]);
 			x += w;

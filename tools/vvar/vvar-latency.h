@@ -85,6 +85,7 @@ struct trace {
 	/* what tracing costs: see vvar-latency-record.c */
 	bool		calibrated;
 	s64		cost_fault, cost_retried, cost_event;
+	u64	clamped;	/* faults that took less than that */
 };
 
 int trace_read(struct trace *t, const char *file, unsigned int top, bool all,

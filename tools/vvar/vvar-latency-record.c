@@ -70,10 +70,27 @@ static struct tracefs_dynevent *probe_done, *probe_map, *probe_moved;
 static pid_t owner;
 static volatile sig_atomic_t signalled;
 
+static const int ends[] = {
+	SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2
+};
+
 static void on_signal(int sig)
 {
 	if (sig != SIGALRM)
 		signalled = sig;
+}
+
+/* What would end this program ends COMMAND instead, unless it is ignored (nohup) */
+static void catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal }, old;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (!sigaction(ends[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &sa, NULL);
+	sigaction(SIGALRM, &sa, NULL);
 }
 
 static void drop_probe(struct tracefs_dynevent **probe)
@@ -549,9 +566,7 @@ static int run_command(char **argv)
 	if (pid < 0)
 		return vvar_err("fork: %s", strerror(errno));
 	if (!pid) {
-		signal(SIGINT, SIG_DFL);
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGHUP, SIG_DFL);
+		/* exec ends the catching of signals */
 		execvp(argv[0], argv);
 		vvar_err("%s: %s", argv[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);
@@ -619,7 +634,6 @@ int cmd_record(int argc, char **argv)
 		{ }
 	};
 	const unsigned int last = sizeof(events) / sizeof(*events) - 1;
-	struct sigaction sa = { .sa_handler = on_signal };
 	const char *file = "trace.dat", *clock = "local", *unit = "ns";
 	const char *env[32];
 	unsigned long buffer = 16384;
@@ -692,10 +706,7 @@ int cmd_record(int argc, char **argv)
 
 	owner = getpid();
 	atexit(teardown);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	sigaction(SIGALRM, &sa, NULL);
+	catch_signals();
 
 	if (set_probes() || open_instance(clock, buffer))
 		return 125;

@@ -203,10 +203,15 @@ sys.exit(not 50 <= n[\"trace.page.vvar.0\"] <= 52)'"
 
 	# Signals and other recordings
 	wait="touch running; exec sleep 100"
-	(running; kill -INT "$(pgrep -o -x vvar-latency)") &
-	expect 130 'before the signal' "SIGINT ends a recording in order" \
-		$record -o int.dat -- sh -c "$wait"
-	check "SIGINT leaves nothing behind" clean
+	for signal in HUP:129 INT:130 QUIT:131 PIPE:141; do
+		(running; kill -${signal%:*} "$(pgrep -o -x vvar-latency)") &
+		expect ${signal#*:} 'before the signal' \
+			"SIG${signal%:*} ends a recording in order" \
+			$record -o ended.dat -- sh -c "$wait"
+		check "SIG${signal%:*} leaves nothing behind" clean
+	done
+	expect 7 'hup.dat written$' "SIGHUP stays ignored" \
+		nohup $record -o hup.dat -- sh -c 'kill -HUP $PPID; exit 7'
 	$record -o killed.dat -- sh -c "$wait" 2> /dev/null &
 	pid=$!
 	running

@@ -19,6 +19,10 @@
 
 #include "vvar-latency.h"
 
+/* libtracecmd 3.1 has it, but no header that is installed */
+__attribute__((weak))
+const char *tracecmd_get_trace_clock(struct tracecmd_input *handle);
+
 #define NR_MAPS		3
 #define NR_RECENT	6
 #define TASK_BUCKETS	4096
@@ -95,6 +99,8 @@ struct reader {
 	size_t		*top;		/* indices of faults, any order */
 	unsigned int	in_top;
 	bool		all;
+	const char	*clock;		/* of the faults, or NULL */
+	bool		clocks;		/* of more than one buffer */
 	/* the process that measured what tracing costs */
 	int		calib_pid;
 	u64	calib_addr;
@@ -124,6 +130,27 @@ static const char *intern(const char *s)
 	strings[h][i] = must(strdup(s));
 	counts[h]++;
 	return strings[h][i];
+}
+
+/* "NAME=VALUE"; the last value holds */
+void trace_set_env(struct trace *t, const char *s)
+{
+	size_t len = strcspn(s, "=");
+	unsigned int i;
+
+	if (!s[len])
+		return;
+	for (i = 0; i < t->nr_env; i++)
+		if (strlen(t->env[i].name) == len &&
+		    !strncmp(t->env[i].name, s, len))
+			break;
+	if (i == t->nr_env) {
+		t->env = must(realloc(t->env, ++t->nr_env * sizeof(*t->env)));
+		t->env[i].name = must(strndup(s, len));
+	} else {
+		free(t->env[i].value);
+	}
+	t->env[i].value = must(strdup(s + len + 1));
 }
 
 static struct task *find_task(struct reader *r, int pid)
@@ -361,7 +388,8 @@ static void close_fault(struct reader *r, struct task *task, u64 ts,
 		}
 		goto out;
 	}
-	t->user_faults++;
+	/* Without the probe, no end is seen of the others */
+	t->user_faults += t->probed;
 
 	if (!f->area) {
 		/*
@@ -404,13 +432,28 @@ out:
 	drop_notes(task);
 }
 
+/* What the events of a buffer were stamped with */
+static void see_clock(struct reader *r, struct tracecmd_input *handle)
+{
+	const char *clock = NULL;
+
+	if (tracecmd_get_trace_clock)
+		clock = tracecmd_get_trace_clock(handle);
+	if (clock && r->clock && strcmp(clock, r->clock))
+		r->clocks = true;
+	if (clock && !r->clock)
+		r->clock = intern(clock);
+}
+
 static void on_fault(struct reader *r, struct task *task,
 		     struct tep_record *rec)
 {
 	unsigned int i;
 
-	if (task->open)
-		r->t->unfinished++;
+	if (r->t->probed)
+		r->t->unfinished += task->open;
+	else
+		r->t->user_faults++;
 	drop_notes(task);
 	task->open = true;
 	task->by_event = false;
@@ -632,7 +675,6 @@ static void on_print(struct reader *r, struct tep_record *rec)
 	struct trace *t = r->t;
 	const char *s;
 	int pid, of;
-	char *eq;
 
 	/* An array of no length: it ends where the record does */
 	buf_field = tep_find_field(r->ev[EV_PRINT], "buf");
@@ -666,14 +708,7 @@ static void on_print(struct reader *r, struct tep_record *rec)
 	} else if (sscanf(s, "unit=%23s", t->unit) == 1) {
 		return;
 	} else if (!strncmp(s, "env ", 4)) {
-		eq = strchr(s, '=');
-		if (!eq)
-			return;
-		*eq = 0;
-		t->env = must(realloc(t->env, (t->nr_env + 1) *
-				      sizeof(*t->env)));
-		t->env[t->nr_env].name = must(strdup(s + 4));
-		t->env[t->nr_env++].value = must(strdup(eq + 1));
+		trace_set_env(t, s + 4);
 	}
 }
 
@@ -688,7 +723,6 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 	int type;
 	enum event_id ev;
 
-	(void)handle;
 	(void)cpu;	/* not the CPU's number if there are several buffers */
 	r->t->events++;
 	if (rec->missed_events) {
@@ -699,7 +733,7 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 		/* Whatever is open may have been closed in between */
 		for (i = 0; i < TASK_BUCKETS; i++) {
 			for (task = r->tasks[i]; task; task = task->next) {
-				r->t->unfinished += task->open;
+				r->t->unfinished += task->open && r->t->probed;
 				task->open = false;
 			}
 		}
@@ -716,6 +750,7 @@ static int on_record(struct tracecmd_input *handle, struct tep_record *rec,
 
 	switch (ev) {
 	case EV_FAULT:
+		see_clock(r, handle);
 		on_fault(r, task, rec);
 		break;
 	case EV_DONE:
@@ -863,6 +898,34 @@ static int check_result(const struct reader *r, const char *file)
 	return 0;
 }
 
+/* Where record did not say it, the clock of the file does */
+static int set_unit(struct reader *r, const char *file)
+{
+	static const char * const in_ns[] = {
+		"local", "global", "uptime", "perf", "mono", "mono_raw", "boot",
+		"tai", "tsc2nsec"
+	};
+	struct trace *t = r->t;
+	const char *unit = UNIT_UNKNOWN;
+	unsigned int i;
+
+	if (r->clocks)
+		return vvar_err("%s: its buffers have different clocks, one of them '%s': record with one",
+				file, r->clock);
+	if (*t->unit)
+		return 0;
+	if (r->clock && !strcmp(r->clock, "counter"))
+		return vvar_err("%s: recorded with the clock 'counter', which is no time: record with 'local'",
+				file);
+	if (r->clock && !strcmp(r->clock, "x86-tsc"))
+		unit = "cycles";
+	for (i = 0; r->clock && i < sizeof(in_ns) / sizeof(*in_ns); i++)
+		if (!strcmp(r->clock, in_ns[i]))
+			unit = "ns";
+	snprintf(t->unit, sizeof(t->unit), "%s", unit);
+	return 0;
+}
+
 /* From what the trace shows to what user space would see untraced */
 static void take_off_costs(struct trace *t)
 {
@@ -887,7 +950,6 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 	enum event_id ev;
 
 	t->label = file;
-	snprintf(t->unit, sizeof(t->unit), "ns");
 	if (check_header(file))
 		return -1;
 
@@ -925,6 +987,8 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 			 file, t->events);
 		goto out;
 	}
+	if (set_unit(&r, file))
+		goto out;
 	t->calibrated &= r.nr_calib[0] && r.nr_calib[1];
 	for (i = 0; t->calibrated && i < 2; i++) {
 		s64 *cost = i ? &t->cost_retried : &t->cost_fault;
@@ -947,7 +1011,7 @@ out:
 		while (r.tasks[i]) {
 			struct task *next = r.tasks[i]->next;
 
-			t->unfinished += r.tasks[i]->open;
+			t->unfinished += r.tasks[i]->open && t->probed;
 			drop_notes(r.tasks[i]);
 			drop_mm(r.tasks[i]);
 			free(r.tasks[i]);

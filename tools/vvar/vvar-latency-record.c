@@ -2,7 +2,8 @@
 /*
  * vvar-latency record: runs a command with the events set up in a trace buffer
  * of their own, and leaves a trace.dat. trace-cmd extract writes the file, as no
- * library does.
+ * library does. What is recorded before, and what the reader cannot do without,
+ * is in a second buffer, where events of the command do not overwrite it.
  *
  * The end of a fault is a return probe on handle_mm_fault(): nothing after it
  * can be probed (exception entry and exit are noinstr), and it is the same
@@ -10,6 +11,9 @@
  * counted in "net" (calibrate()).
  */
 #define _GNU_SOURCE
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +35,7 @@
 
 #define INSTANCE	"vvar-latency"
 #define NR_CALIB	200
+#define SETUP_KIB	1024
 
 static const char usage[] =
 "usage: vvar-latency record [-o FILE] [--buffer KIB] [--clock CLOCK]\n"
@@ -41,6 +46,8 @@ static const char usage[] =
 "                 (default: 16384)\n"
 "  --clock CLOCK  trace clock (default: local, in ns)\n"
 "  --env N=V      remember this in the environment of the JSON output\n"
+"                 (kernel, accelerator, cpus, clocksource and others are in it\n"
+"                 by themselves)\n"
 "\n"
 "Exit status: COMMAND's; 125 if recording failed; 128 plus its number after a\n"
 "signal.\n";
@@ -65,7 +72,7 @@ static const struct event {
 };
 
 static const char *tracing;
-static struct tracefs_instance *instance;
+static struct tracefs_instance *instance, *setup;
 static struct tracefs_dynevent *probe_done, *probe_map, *probe_moved;
 static pid_t owner;
 static volatile sig_atomic_t signalled;
@@ -115,21 +122,26 @@ static struct tracefs_dynevent *set_probe(const char *name, const char *function
 	return NULL;
 }
 
+static void drop_instance(struct tracefs_instance **in)
+{
+	if (!*in)
+		return;
+	tracefs_trace_off(*in);
+	tracefs_print_close(*in);
+	if (tracefs_instance_destroy(*in))
+		vvar_err("%s: cannot be removed: %s",
+			 tracefs_instance_get_name(*in), strerror(errno));
+	tracefs_instance_free(*in);
+	*in = NULL;
+}
+
 static void teardown(void)
 {
 	/* Children come by here, too, if they exit() */
 	if (getpid() != owner)
 		return;
-	if (instance) {
-		tracefs_trace_off(instance);
-		tracefs_print_close(instance);
-		if (tracefs_instance_destroy(instance))
-			vvar_err("%s: cannot be removed: %s",
-				 tracefs_instance_get_name(instance),
-				 strerror(errno));
-		tracefs_instance_free(instance);
-		instance = NULL;
-	}
+	drop_instance(&instance);
+	drop_instance(&setup);
 	drop_probe(&probe_done);
 	drop_probe(&probe_map);
 	drop_probe(&probe_moved);
@@ -138,7 +150,7 @@ static void teardown(void)
 /* What a killed recording left behind. -1 if one is still running. */
 static int clear_stale(void)
 {
-	char **list = tracefs_instances("^" INSTANCE "\\.[0-9]*$");
+	char **list = tracefs_instances("^" INSTANCE "\\.[0-9]");
 	struct tracefs_dynevent **probes;
 	int i, pid, ret = 0;
 
@@ -237,10 +249,11 @@ static int mark(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + strlen(line), sizeof(line) - strlen(line), fmt, ap);
 	va_end(ap);
-	return tracefs_printf(instance, "%s", line);
+	return tracefs_printf(setup, "%s", line);
 }
 
-static int enable(unsigned int first, unsigned int last, bool on)
+static int enable(struct tracefs_instance *in, unsigned int first,
+		  unsigned int last, bool on)
 {
 	unsigned int i;
 
@@ -248,7 +261,7 @@ static int enable(unsigned int first, unsigned int last, bool on)
 		const struct event *e = &events[i];
 		int ret;
 
-		if (!tracefs_event_file_exists(instance, e->system, e->name,
+		if (!tracefs_event_file_exists(in, e->system, e->name,
 					       "enable")) {
 			if (e->optional)
 				continue;
@@ -256,8 +269,8 @@ static int enable(unsigned int first, unsigned int last, bool on)
 				 e->system, e->name);
 			return -1;
 		}
-		ret = on ? tracefs_event_enable(instance, e->system, e->name) :
-			   tracefs_event_disable(instance, e->system, e->name);
+		ret = on ? tracefs_event_enable(in, e->system, e->name) :
+			   tracefs_event_disable(in, e->system, e->name);
 		if (ret)
 			return vvar_err("%s %s:%s: %s", on ? "enable" : "disable",
 					e->system, e->name, strerror(errno));
@@ -265,32 +278,37 @@ static int enable(unsigned int first, unsigned int last, bool on)
 	return 0;
 }
 
-static int open_instance(const char *clock, unsigned int buffer)
+static struct tracefs_instance *
+open_instance(const char *suffix, const char *clock, unsigned int kib)
 {
-	char name[32];
+	struct tracefs_instance *in;
+	char name[40];
 
-	snprintf(name, sizeof(name), INSTANCE ".%d", getpid());
-	instance = tracefs_instance_create(name);
-	if (!instance)
-		return vvar_err("%s/instances/%s: %s", tracing, name,
-				strerror(errno));
-	/* trace_marker's sleeping threads would be in the way */
-	if (tracefs_instance_file_write(instance, "trace_clock", clock) < 0) {
-		char *known = tracefs_instance_file_read(instance,
-							 "trace_clock", NULL);
+	snprintf(name, sizeof(name), INSTANCE ".%d%s", getpid(), suffix);
+	in = tracefs_instance_create(name);
+	if (!in) {
+		vvar_err("%s/instances/%s: %s", tracing, name, strerror(errno));
+		return NULL;
+	}
+	if (tracefs_instance_file_write(in, "trace_clock", clock) < 0) {
+		char *known = tracefs_instance_file_read(in, "trace_clock",
+							 NULL);
 
 		if (known)
 			known[strcspn(known, "\n")] = 0;
 		vvar_err("--clock %s: not one of this kernel's: %s", clock,
 			 known ?: "?");
 		free(known);
-		return -1;
+	} else if (tracefs_instance_set_buffer_size(in, kib, -1)) {
+		vvar_err("%s: %u KiB for each CPU: %s: use a smaller --buffer",
+			 name, kib, strerror(errno));
+	} else if (tracefs_print_init(in)) {
+		vvar_err("%s: no trace_marker: %s", name, strerror(errno));
+	} else {
+		return in;
 	}
-	if (tracefs_instance_set_buffer_size(instance, buffer, -1))
-		return vvar_err("--buffer %u: %s", buffer, strerror(errno));
-	if (tracefs_print_init(instance))
-		return vvar_err("%s: no trace_marker: %s", name, strerror(errno));
-	return 0;
+	drop_instance(&in);
+	return NULL;
 }
 
 /* ---- what tracing costs ---- */
@@ -400,7 +418,7 @@ static int calibrate(bool ticks)
 		return zero < 0 ? zero : retried;
 	/* Untraced came first: a probe that is off costs a little for a while */
 	mark("calibrate pid=%d addr=%lx kind=0", getpid(), (unsigned long)r.at);
-	if (enable(0, 1, true))
+	if (enable(setup, 0, 1, true))
 		return -EIO;
 	wait_for_jump();
 	if (median(&r, ZERO) < 0)
@@ -409,13 +427,12 @@ static int calibrate(bool ticks)
 	if (median(&r, RETRIED) < 0)
 		return -EIO;
 	mark("calibrate pid=%d addr=0 kind=0", getpid());
-	if (tracefs_event_file_exists(instance, "vvar", "vvar_fault",
-				      "enable")) {
+	if (tracefs_event_file_exists(setup, "vvar", "vvar_fault", "enable")) {
 		without = median(&r, VVAR);
-		if (enable(vvar, vvar, true))
+		if (enable(setup, vvar, vvar, true))
 			return -EIO;
 		with = median(&r, VVAR);
-		if (enable(vvar, vvar, false))
+		if (enable(setup, vvar, vvar, false))
 			return -EIO;
 	}
 	if (with < 0 || without < 0)
@@ -517,7 +534,30 @@ static void read_line(const char *file, const char *key, char *buf, size_t size)
 		fclose(f);
 }
 
-static void mark_env(char **argv)
+/* As perf bench vdso-clock says it */
+static const char *accelerator(bool counts)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	u32 a, b, c, d;
+	char id[13] = "";
+
+	if (counts)
+		return "tcg-icount";
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & (1U << 31)))
+		return "none";
+	__cpuid(0x40000000, a, b, c, d);
+	memcpy(id, &b, 4);
+	memcpy(id + 4, &c, 4);
+	memcpy(id + 8, &d, 4);
+	if (!strcmp(id, "TCGTCGTCGTCG"))
+		return "tcg";
+	return strcmp(id, "KVMKVMKVM") ? "unknown hypervisor" : "kvm";
+#else
+	return "unknown";
+#endif
+}
+
+static void mark_env(bool counts, char **argv)
 {
 	char buf[256], command[256] = "vvar-latency record --";
 	struct utsname u;
@@ -525,6 +565,7 @@ static void mark_env(char **argv)
 
 	uname(&u);
 	mark("env kernel=%s %s", u.release, u.version);
+	mark("env accelerator=%s", accelerator(counts));
 	mark("env cpus=%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource",
 		  NULL, buf, sizeof(buf));
@@ -586,7 +627,6 @@ static int run_command(char **argv)
 
 static int extract(const char *file)
 {
-	const char *name = tracefs_instance_get_name(instance);
 	char said[4096];
 	int fd[2], status;
 	size_t at = 0;
@@ -601,8 +641,9 @@ static int extract(const char *file)
 		setsid();
 		dup2(fd[1], 1);
 		dup2(fd[1], 2);
-		execlp("trace-cmd", "trace-cmd", "extract", "-B", name, "-o",
-		       file, NULL);
+		execlp("trace-cmd", "trace-cmd", "extract", "-B",
+		       tracefs_instance_get_name(setup), "-B",
+		       tracefs_instance_get_name(instance), "-o", file, NULL);
 		perror("trace-cmd");
 		_exit(127);
 	}
@@ -635,10 +676,10 @@ int cmd_record(int argc, char **argv)
 	};
 	const unsigned int last = sizeof(events) / sizeof(*events) - 1;
 	const char *file = "trace.dat", *clock = "local", *unit = "ns";
-	const char *env[32];
+	const char *env[MAX_ENV];
 	unsigned long buffer = 16384;
 	unsigned int nr_env = 0, i;
-	bool icount = false;
+	const bool counts = touch_counts();
 	char *rest;
 	int opt, ret, fd;
 
@@ -660,13 +701,8 @@ int cmd_record(int argc, char **argv)
 			clock = optarg;
 			break;
 		case OPT_ENV:
-			if (!strchr(optarg, '=') || *optarg == '=' ||
-			    nr_env == 32 || strlen(optarg) > 500) {
-				vvar_err("--env %s: not of the form name=value",
-					 optarg);
+			if (!env_valid(optarg, nr_env))
 				return 2;
-			}
-			icount |= !strcmp(optarg, "accelerator=tcg-icount");
 			env[nr_env++] = optarg;
 			break;
 		case 'h':
@@ -682,7 +718,7 @@ int cmd_record(int argc, char **argv)
 		return 2;
 	}
 	if (!strcmp(clock, "x86-tsc")) {
-		unit = icount ? "instructions" : "cycles";
+		unit = counts ? "instructions" : "cycles";
 	} else if (!strcmp(clock, "counter") || !strcmp(clock, "uptime") ||
 		   !strcmp(clock, "perf")) {
 		vvar_err("--clock %s: too coarse, or no time at all; local, global, mono, mono_raw, boot and x86-tsc will do",
@@ -708,26 +744,35 @@ int cmd_record(int argc, char **argv)
 	atexit(teardown);
 	catch_signals();
 
-	if (set_probes() || open_instance(clock, buffer))
+	if (set_probes())
 		return 125;
-	mark("unit=%s", unit);
-	mark_env(argv);
-	for (i = 0; i < nr_env; i++)
-		mark("env %s", env[i]);
+	setup = open_instance(".setup", clock, SETUP_KIB);
+	if (setup)
+		instance = open_instance("", clock, buffer);
+	if (!instance)
+		return 125;
 
 	if (!signalled)
 		run_calibrate(!strcmp(clock, "x86-tsc"));
+	/* A probe that goes off between is a breakpoint again for a while */
+	if (enable(instance, 1, 1, true) || enable(setup, 0, last, false))
+		return 125;
 	mark_maps();
+	/* Last, for these are the oldest that may not be overwritten */
+	mark("unit=%s", unit);
+	mark_env(counts, argv);
+	for (i = 0; i < nr_env; i++)
+		mark("env %s", env[i]);
 	if (signalled) {
 		vvar_err("signal %d before COMMAND ran: nothing recorded",
 			 signalled);
 		return 128 + signalled;
 	}
-	if (enable(0, last, true))
+	if (enable(instance, 0, last, true))
 		return 125;
 	ret = run_command(argv);
 
-	if (enable(0, last, false))
+	if (enable(instance, 0, last, false))
 		return 125;
 	mark_missed();
 	tracefs_trace_off(instance);

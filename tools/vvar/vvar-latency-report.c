@@ -464,6 +464,34 @@ int report_text(struct trace *t, unsigned int n, enum group_by by, unsigned int 
 
 /* ---- JSON, schema vdso-clock/1 ---- */
 
+/* What vvar-compare does not do without, and must not be guessed */
+static int check_env(const struct trace *t)
+{
+	static const char * const wanted[] = {
+		"kernel", "accelerator", "cpus", "clocksource"
+	};
+	char missing[64] = "";
+	unsigned int i, j;
+
+	for (i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		for (j = 0; j < t->nr_env; j++)
+			if (!strcmp(t->env[j].name, wanted[i]))
+				break;
+		if (j == t->nr_env)
+			sprintf(missing + strlen(missing), " %s", wanted[i]);
+		else if (!strcmp(wanted[i], "cpus") && atoi(t->env[j].value) < 1)
+			return vvar_err("--env cpus=%s: not a number above 0",
+					t->env[j].value);
+	}
+	if (*missing)
+		return vvar_err("%s: --json: the trace does not say where it was taken, as vvar-compare has to know: add --env NAME=VALUE for each of:%s",
+				t->label, missing);
+	if (!strcmp(t->unit, UNIT_UNKNOWN))
+		return vvar_err("%s: --json: the trace does not name its clock, so its figures have no unit: record it with 'vvar-latency record'",
+				t->label);
+	return 0;
+}
+
 /* @val is sorted */
 static json_t *metric(const char *name, const char *unit, bool exact,
 		      const u64 *val, size_t n)
@@ -535,7 +563,7 @@ static void json_replaces(const struct trace *t, json_t *metrics)
 int report_json(struct trace *t, enum group_by by)
 {
 	bool exact = !strcmp(t->unit, "instructions");
-	json_t *env = json_object(), *metrics = json_array(), *root;
+	json_t *env, *metrics, *root;
 	/* Lost, and nobody knows how many: one at least */
 	u64 counts[] = { t->lost + t->lost_unknown, t->missed, t->unfinished,
 			 t->moved_unknown, t->clamped };
@@ -547,6 +575,10 @@ int report_json(struct trace *t, enum group_by by)
 	char name[128];
 	size_t j;
 
+	if (check_env(t))
+		return -1;
+	env = json_object();
+	metrics = json_array();
 	for (i = 0; i < t->nr_env; i++) {
 		const char *v = t->env[i].value;
 

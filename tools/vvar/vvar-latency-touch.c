@@ -27,6 +27,42 @@ u64 touch_tsc(void)
 #endif
 }
 
+/* Ticks of 8 instructions a round, six of them slow or not */
+static __attribute__((noinline)) u64 work(unsigned int rounds, bool slow)
+{
+	u64 begin = touch_tsc();
+#ifdef __x86_64__
+	u32 x = 3;
+
+	if (slow)
+		asm volatile("1:\n\t.rept 6\n\timull %1, %1\n\t.endr\n\t"
+			     "decl %0\n\tjnz 1b"
+			     : "+r" (rounds), "+r" (x) : : "cc");
+	else
+		asm volatile("1:\n\t.rept 6\n\tnop\n\t.endr\n\t"
+			     "decl %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
+#endif
+	return touch_tsc() - begin;
+}
+
+/*
+ * Does the TSC count instructions, as under QEMU's -icount shift=0? No CPU takes
+ * one tick for each of six chained multiplications and of six NOPs.
+ */
+bool touch_counts(void)
+{
+	int i, good = 0;
+
+	for (i = 0; i < 8; i++) {
+		u64 slow = work(1000, true) - work(500, true);
+		u64 fast = work(1000, false) - work(500, false);
+
+		/* An interrupt may fall into one of them */
+		good += slow == 4000 && fast == 4000;
+	}
+	return good >= 4;
+}
+
 /* Ticks of one load */
 u64 touch(const char *p)
 {

@@ -13,7 +13,8 @@
 
 static const char usage[] =
 "usage: vvar-latency TRACE.DAT [TRACE2.DAT] [--by area|page|path|comm|cpu]\n"
-"                    [--all] [--top N] [--raw] [--json] [--svg FILE] [--outside BENCH.JSON]\n"
+"                    [--all] [--top N] [--raw] [--json [--env NAME=VALUE]...]\n"
+"                    [--svg FILE] [--outside BENCH.JSON]\n"
 "       vvar-latency record [OPTIONS] -- COMMAND [ARG...]\n"
 "       vvar-latency hist [SYSTEM/EVENT]\n"
 "       vvar-latency locks\n"
@@ -28,6 +29,8 @@ static const char usage[] =
 "  --top N       the N worst, with what ran before them and what they waited for\n"
 "  --raw         do not take off what tracing adds\n"
 "  --json        vdso-clock/1, for vvar-compare (one trace)\n"
+"  --env N=V     in the environment of the JSON output, where the trace does not\n"
+"                say it: kernel, accelerator, cpus, clocksource\n"
 "  --svg FILE    draw the histogram\n"
 "  --outside F   set beside what 'perf bench vdso-clock fault -f json' measured\n"
 "                untraced in the same boot\n"
@@ -59,6 +62,15 @@ void *must(void *p)
 		exit(1);
 	}
 	return p;
+}
+
+bool env_valid(const char *s, unsigned int nr)
+{
+	if (strchr(s, '=') && *s != '=' && nr < MAX_ENV && strlen(s) <= 500)
+		return true;
+	vvar_err("--env %s: not of the form name=value, or more than %d of them",
+		 s, MAX_ENV);
+	return false;
 }
 
 const char *need_tracefs(void)
@@ -100,7 +112,7 @@ static unsigned int number(const char *s, const char *option)
 static int cmd_report(int argc, char **argv)
 {
 	enum { OPT_BY = 256, OPT_ALL, OPT_TOP, OPT_JSON, OPT_SVG, OPT_OUT,
-	       OPT_RAW };
+	       OPT_RAW, OPT_ENV };
 	static const struct option options[] = {
 		{ "by",		required_argument,	NULL, OPT_BY },
 		{ "all",	no_argument,		NULL, OPT_ALL },
@@ -108,14 +120,15 @@ static int cmd_report(int argc, char **argv)
 		{ "json",	no_argument,		NULL, OPT_JSON },
 		{ "svg",	required_argument,	NULL, OPT_SVG },
 		{ "outside",	required_argument,	NULL, OPT_OUT },
+		{ "env",	required_argument,	NULL, OPT_ENV },
 		{ "raw",	no_argument,		NULL, OPT_RAW },
 		{ "help",	no_argument,		NULL, 'h' },
 		{ }
 	};
-	const char *svg = NULL, *outside = NULL;
+	const char *svg = NULL, *outside = NULL, *env[MAX_ENV];
 	struct trace t[2] = { };
 	bool json = false, all = false, raw = false;
-	unsigned int top = 0, n, i;
+	unsigned int top = 0, nr_env = 0, n, i;
 	enum group_by by = NR_BY;
 	int opt, ret = 0;
 
@@ -146,6 +159,11 @@ static int cmd_report(int argc, char **argv)
 		case OPT_OUT:
 			outside = optarg;
 			break;
+		case OPT_ENV:
+			if (!env_valid(optarg, nr_env))
+				return 2;
+			env[nr_env++] = optarg;
+			break;
 		case OPT_RAW:
 			raw = true;
 			break;
@@ -166,7 +184,10 @@ static int cmd_report(int argc, char **argv)
 
 	for (i = 0; i < n && !ret; i++)
 		ret = trace_read(&t[i], argv[optind + i], top, all, raw);
-	if (!ret && n == 2 && strcmp(t[0].unit, t[1].unit))
+	while (!ret && nr_env)
+		trace_set_env(&t[0], env[--nr_env]);
+	if (!ret && n == 2 && (strcmp(t[0].unit, t[1].unit) ||
+			       !strcmp(t[0].unit, UNIT_UNKNOWN)))
 		ret = vvar_err("%s is in %s, %s in %s: record both with the same --clock",
 			       t[0].label, t[0].unit, t[1].label, t[1].unit);
 	if (!ret)

@@ -19,6 +19,7 @@ typedef uint32_t u32;
 #define PROBE_MAP	"map"
 #define PROBE_MOVED	"moved"
 #define MARK		"vvar-latency: "
+#define UNIT_UNKNOWN	"unknown units"
 
 #define VM_FAULT_RETRY		0x0400
 #define FAULT_FLAG_VMA_LOCK	0x1000
@@ -52,6 +53,8 @@ struct replace {
 	u64	*grace, *mappings;
 	size_t		nr, room;
 };
+
+#define MAX_ENV		32
 
 struct env {
 	char		*name;
@@ -91,6 +94,7 @@ struct trace {
 int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 	       bool raw);
 void trace_free(struct trace *t);
+void trace_set_env(struct trace *t, const char *s);
 
 enum group_by { BY_AREA, BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
 
@@ -108,6 +112,8 @@ int cmd_locks(int argc, char **argv);
 
 /* Reports on stderr. Always -1, or with a status as the exit status. */
 __printf(1, 2) int vvar_err(const char *fmt, ...);
+/* Is it NAME=VALUE, and not one too many? */
+bool env_valid(const char *s, unsigned int nr);
 /* Ends the program when there is no memory */
 void *must(void *p);
 /* Is tracefs there, and may we? The directory, or NULL after a message. */
@@ -123,6 +129,7 @@ struct room {
 };
 
 u64 touch_tsc(void);
+bool touch_counts(void);
 u64 touch(const char *p);
 int touch_find(const char *name, unsigned long *start, unsigned long *end);
 int touch_room(struct room *r);

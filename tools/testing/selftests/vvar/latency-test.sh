@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vvar-latency against what is known from elsewhere: user space's own clock, a
-# count by trace-cmd and awk, and traces that are broken on purpose. Runs in a
+# vvar-latency against what is known from elsewhere: user space's own clock, perf
+# bench, a count by trace-cmd and awk, and traces that are broken on purpose. Runs in a
 # guest of each kernel (default: stock vvar), counting instructions.
-# Usage: latency-test.sh [KERNEL...]; OUT names the directory of the kernels and
-# of vvar-latency.
+# Usage: latency-test.sh [KERNEL...]; OUT names the directory of the kernels, of
+# perf and vvar-latency.
 # Functions are called by name, and commands are lists of words
 # shellcheck disable=SC2317,SC2086,SC2016
 set -eu
@@ -132,7 +132,7 @@ record_tests()
 {
 	clock=/sys/devices/system/clocksource/clocksource0
 	load=$OUT/vvar-latency-load
-	record="$vl record --clock x86-tsc --env accelerator=tcg-icount"
+	record="$vl record --clock x86-tsc"
 
 	$load touch 100 > untraced
 	expect 7 'written' "record passes the command's status on" \
@@ -169,6 +169,11 @@ record_tests()
 		$vl touch.dat --top 3
 	expect 0 '\[vvar\]\+0 .*1\.00' "two traces side by side" \
 		$vl touch.dat /tmp/touch.dat
+	expect 0 '^0 worse, 0 better' "vvar-compare takes --json" sh -c \
+		"$vl touch.dat --json > touch.json &&
+		 $OUT/vvar-compare touch.json -- touch.json"
+	expect 0 '"tcg-icount"' "which says what counted" \
+		grep '"accelerator"' touch.json
 	check "--svg draws" $vl touch.dat --svg out.svg
 	check "the drawing is XML" python3 -c \
 		'import xml.dom.minidom as m; m.parse("out.svg")'
@@ -224,6 +229,89 @@ sys.exit(not 50 <= n[\"trace.page.vvar.0\"] <= 52)'"
 	check "it clears up after both" clean
 	expect 0 'LOST EVENTS' "lost events are said" sh -c \
 		"$record --buffer 64 -o lost.dat -- $load storm 40 && $vl lost.dat"
+	expect 0 'in instructions$' "and take the unit with them no more" \
+		$vl lost.dat
+	expect 0 'less what tracing adds' "nor what tracing adds" $vl lost.dat
+	expect 0 '^0 worse, 0 better' "nor the environment" sh -c \
+		"$vl lost.dat --json > lost.json &&
+		 $OUT/vvar-compare lost.json -- lost.json"
+
+	# Tracing made to look dearer than all it traces, in a file without
+	# compression
+	trace-cmd convert -i touch.dat -o plain.dat --file-version 6 > /dev/null
+	LC_ALL=C sed 's/\(calibrated zero=\)....\( retried=\).... /\1-999\2-999 /' \
+		plain.dat > dear.dat
+	expect 0 '1[0-9]* faults took less than that, and are shown as 0' \
+		"what was taken off too much is said" $vl dear.dat
+	check "and counted" sh -c "$vl dear.dat --json | python3 -c '
+import json, sys
+n = {m[\"name\"]: m[\"max\"] for m in json.load(sys.stdin)[\"metrics\"]}
+sys.exit(n[\"trace.clamped\"] < 100)'"
+}
+
+# What a benchmark says untraced, and a trace of it in the same boot
+outside_tests()
+{
+	bench="$OUT/perf bench vdso-clock fault --unit instructions --loops 200"
+	check "perf bench" sh -c "$bench --format json > bench.json"
+	check "perf bench, traced" $record -o fault.dat -- $bench
+	$vl fault.dat --by page --outside bench.json > outside.txt 2>&1 || :
+	for metric in fault.vvar fault.text; do
+		awk -v m=$metric '$1 == m { print $3, $4 }' outside.txt > pair
+		read -r untraced traced < pair || untraced=0 traced=0
+		check "$metric: perf bench $untraced, its trace $traced: within 3 %" \
+			near "$traced" "$untraced" 3
+	done
+}
+
+# What the patched kernel's own event says
+event_tests()
+{
+	check "record what is read and written" \
+		$record -o pages.dat -- $load pages
+	cp out pages.txt
+	trace-cmd report -i pages.dat 2>/dev/null | sed -n '
+		s/.*vvar-latency-lo-.* vvar_fault: .*\[vdso\].* pfn=\(0x[0-9a-f]*\) .* path=\([a-z_]*\) published=\([0-9]*\) .* result=\([A-Z0-9]*\) .*/\1 \2 \3 \4/p' |
+		tail -n 2 > event.txt
+	check "text that is read: the page that is mapped" awk '
+		NR == FNR { pfn[FNR] = $1; next }
+		FNR == 1 { ok = $1 == pfn[1] && $2 == "map_pages" && $3 > 0 &&
+				$4 == "NOPAGE" && pfn[1] != pfn[2] }
+		END { exit !ok }' pages.txt event.txt
+	check "text that is written to: the copy, mapped by the core" awk '
+		NR == FNR { pfn[FNR] = $1; next }
+		FNR == 2 { ok = $1 == pfn[2] && $2 == "fault" && $3 == 0 &&
+				$4 == 0 }
+		END { exit !ok }' pages.txt event.txt
+}
+
+# Traces that trace-cmd recorded, without our marks
+foreign_tests()
+{
+	trace-cmd record --file-version 6 -C x86-tsc -o foreign.dat \
+		-e page_fault_user -e vvar_fault $load storm 5 > /dev/null 2>&1
+	expect 0 'in cycles$' "a foreign trace's unit is its clock's" \
+		$vl foreign.dat
+	LC_ALL=C sed 's/\[x86-tsc\]/ x86-tsc /' foreign.dat > unknown.dat
+	expect 0 'in unknown units$' "without a clock, the unit is unknown" \
+		$vl unknown.dat
+	trace-cmd record -C counter -o counter.dat -e page_fault_user \
+		-e vvar_fault $load storm 5 > /dev/null 2>&1
+	expect 1 "'counter', which is no time" "a clock that is none" \
+		$vl counter.dat
+	trace-cmd reset > /dev/null 2>&1
+	expect 1 'each of: kernel accelerator cpus clocksource' \
+		"--json of where nobody knows" $vl foreign.dat --json
+	env="--env kernel=6 --env accelerator=tcg --env clocksource=tsc"
+	expect 0 '^0 worse, 0 better' "but if --env says it" sh -c \
+		"$vl foreign.dat --json $env --env cpus=1 > foreign.json &&
+		 $OUT/vvar-compare foreign.json -- foreign.json"
+	expect 1 'cpus=none: not a number' "--env cpus=none" \
+		$vl foreign.dat --json $env --env cpus=none
+	expect 1 'no unit' "--json of no unit" \
+		$vl unknown.dat --json $env --env cpus=1
+	expect 1 'unknown units' "two traces of no unit" \
+		$vl unknown.dat unknown.dat
 }
 
 error_tests()
@@ -268,6 +356,7 @@ error_tests()
 	# Options
 	expect 2 'not one of area' "--by nonsense" $vl touch.dat --by nonsense
 	expect 2 'not a number' "--top nonsense" $vl touch.dat --top 1x
+	expect 2 'name=value' "--env nonsense" $vl touch.dat --env cpus
 	expect 2 'one or two' "no trace" $vl --by page
 	expect 2 'for one' "--json of two traces" $vl touch.dat touch.dat --json
 	expect 2 'no COMMAND' "record of nothing" $vl record
@@ -327,6 +416,11 @@ if [ "${1:-}" = --guest ]; then
 	chmod 755 "$dir"
 	cd "$dir"
 	record_tests
+	outside_tests
+	if [ -d /sys/kernel/tracing/events/vvar ]; then
+		event_tests
+		foreign_tests
+	fi
 	error_tests
 	hist_tests
 	echo "1..$nr"
@@ -336,7 +430,8 @@ if [ "${1:-}" = --guest ]; then
 fi
 
 [ $# -gt 0 ] || set -- stock vvar
-for program in vvar-latency vvar-latency-load; do
+[ -x "$OUT/perf" ] || { echo "no $OUT/perf: run 'make perf'" >&2; exit 2; }
+for program in vvar-latency vvar-latency-load vvar-compare; do
 	[ -x "$OUT/$program" ] ||
 		make -s -C "$top" OUT="$OUT" "$OUT/$program" >&2
 done

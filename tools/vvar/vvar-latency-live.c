@@ -114,6 +114,19 @@ static int parse_hist(char *text, struct area **areas, u64 *dropped)
 	return nr;
 }
 
+static void print_hist_head(const char *name)
+{
+	char *clocks = tracefs_instance_file_read(NULL, "trace_clock", NULL);
+	char clock[32] = "?";
+	const char *s = clocks ? strchr(clocks, '[') : NULL;
+
+	if (s)
+		sscanf(s, "[%31[^]]", clock);
+	free(clocks);
+	printf("%s: in %s (trace clock '%s'), with what tracing adds\n", name,
+	       clock_unit(clock) ?: UNIT_UNKNOWN, clock);
+}
+
 int cmd_hist(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "synthetic/vvar_latency";
@@ -157,6 +170,8 @@ int cmd_hist(int argc, char **argv)
 	if (!nr)
 		nr = vvar_err("%s/events/%s: the histogram is empty: no fault was seen",
 			      dir, name);
+	if (nr > 0)
+		print_hist_head(name);
 	for (; areas; areas = next) {
 		next = areas->next;
 		if (nr > 0)

@@ -898,30 +898,38 @@ static int check_result(const struct reader *r, const char *file)
 	return 0;
 }
 
-/* Where record did not say it, the clock of the file does */
-static int set_unit(struct reader *r, const char *file)
+/* What a trace clock counts, or NULL if that is no time */
+const char *clock_unit(const char *clock)
 {
 	static const char * const in_ns[] = {
 		"local", "global", "uptime", "perf", "mono", "mono_raw", "boot",
 		"tai", "tsc2nsec"
 	};
-	struct trace *t = r->t;
-	const char *unit = UNIT_UNKNOWN;
 	unsigned int i;
+
+	for (i = 0; i < sizeof(in_ns) / sizeof(*in_ns); i++)
+		if (!strcmp(clock, in_ns[i]))
+			return "ns";
+	if (!strcmp(clock, "counter"))
+		return NULL;
+	return strcmp(clock, "x86-tsc") ? UNIT_UNKNOWN : "cycles";
+}
+
+/* Where record did not say it, the clock of the file does */
+static int set_unit(struct reader *r, const char *file)
+{
+	struct trace *t = r->t;
+	const char *unit;
 
 	if (r->clocks)
 		return vvar_err("%s: its buffers have different clocks, one of them '%s': record with one",
 				file, r->clock);
 	if (*t->unit)
 		return 0;
-	if (r->clock && !strcmp(r->clock, "counter"))
-		return vvar_err("%s: recorded with the clock 'counter', which is no time: record with 'local'",
-				file);
-	if (r->clock && !strcmp(r->clock, "x86-tsc"))
-		unit = "cycles";
-	for (i = 0; r->clock && i < sizeof(in_ns) / sizeof(*in_ns); i++)
-		if (!strcmp(r->clock, in_ns[i]))
-			unit = "ns";
+	unit = clock_unit(r->clock ?: "");
+	if (!unit)
+		return vvar_err("%s: recorded with the clock '%s', which is no time: record with 'local'",
+				file, r->clock);
 	snprintf(t->unit, sizeof(t->unit), "%s", unit);
 	return 0;
 }

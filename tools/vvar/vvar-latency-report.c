@@ -164,7 +164,7 @@ static void print_table(const struct trace *t, unsigned int n, enum group_by by)
 		printf("  |%7s%10s%10s%10s%10s", "count", "p50", "p90", "p99",
 		       "max");
 	if (n == 2)
-		printf("  | p50 ratio");
+		printf("  | p50 %s/%s", short_label(&t[1]), short_label(&t[0]));
 	putchar('\n');
 
 	for (i = 0; i < gs.n; i++) {
@@ -316,7 +316,7 @@ static void print_phases(const struct trace *t, unsigned int n)
 	double mean[2][NR_PHASES];
 	unsigned int which, i;
 
-	printf("\n%-32s", "where the mean fault spends it");
+	printf("\nwhere the mean fault spends its time, in %s\n%-32s", t->unit, "");
 	for (which = 0; which < n; which++) {
 		phases(&t[which], mean[which]);
 		printf("  |%22s", short_label(&t[which]));
@@ -426,8 +426,8 @@ static void print_top(const struct trace *t, unsigned int top)
 		if (t->faults[i].notes)
 			f[n++] = &t->faults[i];
 	qsort(f, n, sizeof(*f), cmp_lat);
-	printf("\n%s: the %zu worst of %zu\n", t->label, n < top ? n : top,
-	       ours(t));
+	printf("\n%s: the %zu worst of %zu; what happened in %s before it (-), on the same CPU, and in it (+), as traced\n",
+	       t->label, n < top ? n : top, ours(t), t->unit);
 	for (i = 0; i < n && i < top; i++) {
 		printf("  %llu (traced: %llu) %s: %s+%llu at 0x%llx, %s;",
 		       f[i]->lat, f[i]->raw, t->unit, f[i]->area, f[i]->pgoff,
@@ -671,7 +671,7 @@ static void svg_phases(FILE *f, const struct trace *t, unsigned int n, int left,
 		}
 		fprintf(f, "<text x=\"%d\" y=\"%d\">", left + 4, y);
 		svg_text(f, short_label(&t[which]));
-		fprintf(f, ": %.0f</text>\n", phase_sum(mean[which]));
+		fprintf(f, ": %.0f %s</text>\n", phase_sum(mean[which]), t[0].unit);
 	}
 	for (i = 0; i < NR_PHASES; i++) {
 		y += 18;
@@ -709,7 +709,7 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 			left + (int)which * 200, color[which],
 			left + 14 + (int)which * 200);
 		svg_text(f, short_label(&t[which]));
-		fprintf(f, ": %zu</text>\n", ours(&t[which]));
+		fprintf(f, ": %zu faults</text>\n", ours(&t[which]));
 	}
 	for (b = lo; b <= hi; b++) {
 		for (which = 0; which < n; which++) {
@@ -730,7 +730,7 @@ int report_svg(struct trace *t, unsigned int n, const char *file)
 			b ? (u64)1 << b : 0);
 	}
 	fprintf(f,
-		"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">from (%s)</text>\n",
+		"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"black\"/>\n<text x=\"%d\" y=\"%d\">latency in %s, up to the next</text>\n",
 		left - 6, top + height, width - 10, top + height, left,
 		top + height + 36, t->unit);
 	svg_phases(f, t, n, left, top + height + 66, width - left - 20);

@@ -95,6 +95,7 @@ int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 	       bool raw);
 void trace_free(struct trace *t);
 void trace_set_env(struct trace *t, const char *s);
+const char *clock_unit(const char *clock);
 
 enum group_by { BY_AREA, BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
 

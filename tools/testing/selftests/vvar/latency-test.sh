@@ -178,7 +178,7 @@ record_tests()
 	check "the drawing is XML" python3 -c \
 		'import xml.dom.minidom as m; m.parse("out.svg")'
 
-	expect 0 'where the mean fault spends it' "the parts of a fault" \
+	expect 0 'where the mean fault spends its time' "the parts of a fault" \
 		$vl touch.dat
 	expect 0 '^\[vdso\]  ' "a table by area" $vl touch.dat --by area
 
@@ -402,6 +402,7 @@ hist_tests()
 	echo "hist:keys=${by}lat.log2" \
 		> /sys/kernel/tracing/events/synthetic/vvar_latency/trigger
 	"$OUT/vvar-latency-load" touch 100 > /dev/null
+	expect 0 "in ns \(trace clock 'global'\)" "hist says its unit" $vl hist
 	expect 0 'faults; p50 at most (1024|2048|4096)' "hist reads the kernel's" \
 		$vl hist
 	# 200 touches, and some of the processes between

@@ -188,6 +188,7 @@ int cmd_hist(int argc, char **argv)
 
 struct touched {
 	u64	vvar, next;	/* the touch, and one of another page */
+	char		tables[800];	/* what page tables had of vvar then */
 	int		error;
 };
 
@@ -253,6 +254,26 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 	return 0;
 }
 
+/*
+ * One line for each run of pages alike. PCD: not cached, device registers. Without
+ * CONFIG_PTDUMP_DEBUGFS there is none.
+ */
+static void read_tables(struct touched *t, const struct room *r)
+{
+	FILE *f = fopen("/sys/kernel/debug/page_tables/current_kernel", "re");
+	unsigned long start, at = (unsigned long)r->at;
+	size_t len = 0;
+	char line[160];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-", &start) == 1 && start >= at &&
+		    start < at + r->vvar && strstr(line, " USR ") &&
+		    len + strlen(line) + 3 < sizeof(t->tables))
+			len += sprintf(t->tables + len, "# %s", line);
+	if (f)
+		fclose(f);
+}
+
 /* In a child: first touches of vvar, each followed by one of another page */
 static void touch_child(struct touched *t, int go)
 {
@@ -281,6 +302,8 @@ static void touch_child(struct touched *t, int go)
 			return;
 		touch(r.at);
 		touch(next);
+		if (i == ROUNDS - 1)
+			read_tables(t, &r);
 		t->error = touch_unmap_vdso(&r);
 		if (madvise(next, r.page, MADV_DONTNEED))
 			t->error = -errno;
@@ -395,5 +418,6 @@ int cmd_locks(int argc, char **argv)
 	for (i = 0; i < l.least.nr; i++)
 		printf("%s %s\n", l.least.fine[i] ? " " : "!",
 		       l.least.line[i]);
+	fputs(l.touched->tables, stdout);
 	return 0;
 }

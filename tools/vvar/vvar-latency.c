@@ -39,7 +39,7 @@ static const char usage[] =
 "and takes them down again whatever happens. See 'vvar-latency record --help'.\n"
 "hist prints a histogram that the kernel keeps (default synthetic/vvar_latency).\n"
 "locks prints what one first touch of vvar acquires (needs lockdep), with a ! where\n"
-"it is neither RCU nor the VMA's read lock.\n";
+"it is neither RCU nor the VMA's read lock, and what page tables had of vvar then.\n";
 
 int vvar_err(const char *fmt, ...)
 {

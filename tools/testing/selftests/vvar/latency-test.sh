@@ -440,7 +440,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 for kernel; do
 	# They count instructions: both at once, they disturb nobody
-	"$top/scripts/guest" --kernel "$kernel" --icount \
+	"$top/scripts/guest" --kernel "$kernel" --icount --timeout 1200 \
 		--append 'norandmaps vvar.populate=0 vdso_hpet=1' -- \
 		env OUT="$OUT" "$top/tools/testing/selftests/vvar/latency-test.sh" \
 		--guest "$kernel" > "$tmp/$kernel" 2>&1 &

@@ -39,6 +39,7 @@
 #include <clocksource/hyperv_timer.h>
 
 #include "../../arch/x86/mm/pat/memtype.h"
+#include "../../kernel/rcu/rcu.h"
 
 /* Far from anything that mmap would choose, at the start of a page table */
 #define TEST_ADDR	(64UL * PMD_SIZE)
@@ -124,31 +125,51 @@ static struct vm_area_struct *map_area(struct kunit *test,
 	return vma;
 }
 
-/* A read fault as user mode takes it, under the VMA's read lock if there is one */
-static vm_fault_t fault(struct kunit *test, unsigned long addr)
+/* On this CPU, or on another: QEMU goes to the next one at PAUSE */
+static void others_turn(void)
+{
+	schedule();
+	cpu_relax();
+}
+
+/*
+ * A read fault as user mode takes it, under the VMA's read lock if there is one.
+ * Those who @race get their turn in the middle of it.
+ */
+static vm_fault_t user_fault(unsigned long addr, bool race)
 {
 	unsigned int flags = FAULT_FLAG_USER;
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
 
-	/* A kthread never faults without mmap_lock, and is held to it */
-	mmap_read_lock(current->mm);
 #ifdef CONFIG_PER_VMA_LOCK
 	vma = lock_vma_under_rcu(current->mm, addr);
 	flags |= FAULT_FLAG_VMA_LOCK;
 #else
 	vma = vma_lookup(current->mm, addr);
 #endif
-	if (!vma) {
-		mmap_read_unlock(current->mm);
-		KUNIT_FAIL_AND_ABORT(test, "no VMA at %lx", addr);
-	}
+	if (!vma)
+		return VM_FAULT_SIGSEGV;
+	if (race)
+		others_turn();
 	ret = handle_mm_fault(vma, addr, flags, NULL);
 	/* Unless it was let go on the way */
 	if ((flags & FAULT_FLAG_VMA_LOCK) &&
 	    !(ret & (VM_FAULT_RETRY | VM_FAULT_COMPLETED)))
 		vma_end_read(vma);
+	return ret;
+}
+
+static vm_fault_t fault(struct kunit *test, unsigned long addr)
+{
+	vm_fault_t ret;
+
+	/* A kthread never faults without mmap_lock, and is held to it */
+	mmap_read_lock(current->mm);
+	ret = user_fault(addr, false);
 	mmap_read_unlock(current->mm);
+	if (ret & VM_FAULT_SIGSEGV)
+		KUNIT_FAIL_AND_ABORT(test, "no VMA at %lx", addr);
 	return ret;
 }
 
@@ -173,6 +194,24 @@ static void expect_readable(struct kunit *test, unsigned long addr, bool wanted)
 
 	KUNIT_EXPECT_EQ_MSG(test, is, wanted, "at %lx, PTE %016llx", addr,
 			    (u64)pte_val(get_pte(current->mm, addr)));
+}
+
+/* The system call itself, in the address space that this thread has borrowed */
+static long user_call(unsigned int nr, long a, long b, long c, long d, long e)
+{
+#ifdef CONFIG_X86_64
+	struct pt_regs regs = {
+		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .orig_ax = nr,
+	};
+
+	return x64_sys_call(&regs, nr);
+#else
+	struct pt_regs regs = {
+		.bx = a, .cx = b, .dx = c, .si = d, .di = e, .orig_ax = nr,
+	};
+
+	return ia32_sys_call(&regs, nr);
+#endif
 }
 
 struct test_area {
@@ -727,112 +766,260 @@ static struct kunit_suite vvar_populate_suite = {
 /* --- races ------------------------------------------------------------------ */
 
 #define RACE_ROUNDS	200
+#define RACE_FAULTERS	2
 
-/* Faults in the test's mm while the test changes what they publish */
-struct racer {
+/* What goes on in the test's mm beside the test */
+struct race {
+	struct test_area *t;
 	struct mm_struct *mm;
-	struct task_struct *task;
-	unsigned long start;	/* jiffies */
-	atomic_long_t reads, bad;
+	unsigned long addr[4];		/* where slot 0 may be */
+	unsigned long start;		/* jiffies */
+	struct task_struct *replacer;
+	unsigned int page;		/* of slot 0, the last that was set */
+	bool stop;
+	atomic_t faulters;
+	struct completion gone;
+	atomic_long_t begun, vma_locked, unreadable, replaces, stale;
 };
 
-static int racer_fn(void *data)
+/* A thread of the process whose mm it is: no kthread, as those take mmap_lock */
+static int race_faulter_fn(void *data)
 {
-	struct racer *r = data;
-	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct race *r = data;
+	unsigned int i;
 
-	kthread_use_mm(r->mm);
-	while (!kthread_should_stop()) {
+	for (i = 0; !READ_ONCE(r->stop); i++) {
+		unsigned long addr = r->addr[i % ARRAY_SIZE(r->addr)];
+
+		if (!IS_ENABLED(CONFIG_PER_VMA_LOCK) ||
+		    (user_fault(addr, true) & VM_FAULT_SIGSEGV)) {
+			/* As the fault entry does then */
+			mmap_read_lock(r->mm);
+			user_fault(addr, true);
+			mmap_read_unlock(r->mm);
+		} else {
+			atomic_long_inc(&r->vma_locked);
+		}
+		/* And from kernel mode, by an exception, under mmap_lock */
 		if (!readable(addr))
-			atomic_long_inc(&r->bad);
-		atomic_long_inc(&r->reads);
+			atomic_long_inc(&r->unreadable);
+		if (!i)
+			atomic_long_inc(&r->begun);
 		cond_resched();
 	}
-	kthread_unuse_mm(r->mm);
+	if (atomic_dec_and_test(&r->faulters))
+		complete(&r->gone);
+	do_exit(0);
+}
+
+/* Does this page show in the mm? Looks twice, as mremap() may move the PTE */
+static bool race_shows(struct race *r, struct mm_struct *mm, unsigned int page)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(r->addr); i++) {
+		pte_t pte = get_pte(mm, r->addr[i % ARRAY_SIZE(r->addr)]);
+
+		if (pte_present(pte) &&
+		    pte_pfn(pte) == page_to_pfn(r->t->page[page]))
+			return true;
+	}
+	return false;
+}
+
+/* None of this takes mmap_lock */
+static void race_set_slot(struct race *r)
+{
+	r->page ^= 1;
+	set_slot(r->t, 0, r->page);
+	if (race_shows(r, r->mm, r->page ^ 1))
+		atomic_long_inc(&r->stale);
+	atomic_long_inc(&r->replaces);
+}
+
+static int race_replacer_fn(void *data)
+{
+	while (!kthread_should_stop()) {
+		race_set_slot(data);
+		cond_resched();
+	}
 	return 0;
 }
 
-/* At the end of the test, if it has not done so */
-static void racer_stop(void *data)
+static struct task_struct *race_replace(struct kunit *test, struct race *r,
+					int (*fn)(void *))
 {
-	struct racer *r = data;
+	r->replacer = kthread_create(fn, r, "vvar_replacer");
+	if (IS_ERR(r->replacer)) {
+		r->replacer = NULL;
+		KUNIT_FAIL_AND_ABORT(test, "no thread to replace");
+	}
+	return r->replacer;
+}
 
-	kthread_stop(r->task);
+static void race_replace_stop(struct race *r)
+{
+	if (r->replacer)
+		kthread_stop(r->replacer);
+	r->replacer = NULL;
+}
+
+/* At the end of the test, if it has not done so */
+static void race_stop(void *data)
+{
+	struct race *r = data;
+
+	WRITE_ONCE(r->stop, true);
+	race_replace_stop(r);
+	if (atomic_dec_and_test(&r->faulters))
+		complete(&r->gone);
+	wait_for_completion(&r->gone);
 	mmput(r->mm);
 }
 
-static struct racer *racer_start(struct kunit *test, unsigned int n)
+/* The area in question, with the pages that slot 0 shows by turns, mapped once */
+static struct race *race_prepare(struct kunit *test)
 {
-	struct racer *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	struct race *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->t = make_area(test, 2, BIT(0) | BIT(1));
+	for (i = 0; i < ARRAY_SIZE(r->addr); i++)
+		r->addr[i] = TEST_ADDR + PAGE_SIZE;
 	r->mm = current->mm;
-	r->task = kthread_create(racer_fn, r, "vvar_race/%u", n);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(r->task), "%pe", r->task);
+	init_completion(&r->gone);
+	atomic_set(&r->faulters, 1);
+	map_area(test, &r->t->area, r->addr[0]);
 	/* The test's thread may go first */
 	mmget(r->mm);
-	add_action(test, racer_stop, r);
-	r->start = jiffies;
-	wake_up_process(r->task);
+	add_action(test, race_stop, r);
 	return r;
 }
 
-/* Has it begun, or failed to for too long? */
-static bool racing(struct racer *r)
+static struct race *race_start(struct kunit *test)
 {
-	return atomic_long_read(&r->reads) ||
+	struct race *r = race_prepare(test);
+	unsigned int i;
+
+	for (i = 0; i < RACE_FAULTERS; i++) {
+		atomic_inc(&r->faulters);
+		if (user_mode_thread(race_faulter_fn, r,
+				     CLONE_VM | CLONE_FS | CLONE_FILES |
+				     SIGCHLD) > 0)
+			continue;
+		atomic_dec(&r->faulters);
+		KUNIT_FAIL_AND_ABORT(test, "no thread to fault");
+	}
+	r->start = jiffies;
+	return r;
+}
+
+/* Have all of them begun, or failed to for too long? */
+static bool racing(struct race *r)
+{
+	return (atomic_long_read(&r->begun) == RACE_FAULTERS &&
+		atomic_long_read(&r->replaces)) ||
 	       time_after(jiffies, r->start + 30 * HZ);
+}
+
+/* What holds after every race */
+static void race_end(struct kunit *test, struct race *r)
+{
+	race_replace_stop(r);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&r->replaces), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r->stale), 0);
+	KUNIT_EXPECT_FALSE(test, race_shows(r, r->mm, r->page ^ 1));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r->begun), RACE_FAULTERS);
+	if (IS_ENABLED(CONFIG_PER_VMA_LOCK))
+		KUNIT_EXPECT_GT(test, atomic_long_read(&r->vma_locked), 0);
+	kunit_release_action(test, race_stop, r);
+	expect_readable(test, r->addr[0], true);
 }
 
 static void vvar_race_replace_leaves_no_stale_pte(struct kunit *test)
 {
-	struct test_area *t = make_area(test, 2, BIT(0));
-	unsigned long addr = TEST_ADDR + PAGE_SIZE, stale = 0;
-	struct racer *r[2];
-	unsigned int i;
+	struct race *r = race_start(test);
 
-	map_area(test, &t->area, addr);
-	for (i = 0; i < ARRAY_SIZE(r); i++)
-		r[i] = racer_start(test, i);
-
-	/* A single CPU has to get round to both of them */
-	for (i = 0; i < RACE_ROUNDS || !racing(r[0]) || !racing(r[1]); i++) {
-		struct page *old = t->page[i & 1], *new = t->page[~i & 1];
-		pte_t pte;
-
-		vvar_area_set_slot(&t->area, 0, page_to_pfn(new), PAGE_READONLY);
-		pte = get_pte(current->mm, addr);
-		if (pte_present(pte) && pte_pfn(pte) == page_to_pfn(old))
-			stale++;
-		cond_resched();
-	}
-
-	KUNIT_EXPECT_EQ(test, stale, 0);
-	for (i = 0; i < ARRAY_SIZE(r); i++) {
-		KUNIT_EXPECT_EQ(test, atomic_long_read(&r[i]->bad), 0);
-		KUNIT_EXPECT_GT(test, atomic_long_read(&r[i]->reads), 0);
-	}
+	/* A single CPU has to get round to all of them */
+	wake_up_process(race_replace(test, r, race_replacer_fn));
+	while (atomic_long_read(&r->replaces) < RACE_ROUNDS || !racing(r))
+		others_turn();
+	race_end(test, r);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r->unreadable), 0);
 }
 
-/* The racer finds no VMA at times */
-static void vvar_race_unmap_and_map_again(struct kunit *test)
+static unsigned int count_ptes(struct mm_struct *mm, unsigned long addr)
 {
-	struct test_area *t = make_area(test, 2, BIT(0) | BIT(1));
-	unsigned long addr = TEST_ADDR + PAGE_SIZE;
-	struct racer *r;
-	unsigned int i;
+	return !pte_none(get_pte(mm, addr)) +
+	       !pte_none(get_pte(mm, addr + PAGE_SIZE));
+}
 
-	map_area(test, &t->area, addr);
-	r = racer_start(test, 0);
+static void vvar_race_munmap_leaves_no_pte(struct kunit *test)
+{
+	struct race *r = race_start(test);
+	unsigned int i, left = 0;
+
+	wake_up_process(race_replace(test, r, race_replacer_fn));
 	for (i = 0; i < RACE_ROUNDS || !racing(r); i++) {
-		vm_munmap(addr, 2 * PAGE_SIZE);
-		map_area(test, &t->area, addr);
-		readable(addr + PAGE_SIZE);
-		cond_resched();
+		vm_munmap(r->addr[0], 2 * PAGE_SIZE);
+		left += count_ptes(r->mm, r->addr[0]);
+		map_area(test, &r->t->area, r->addr[0]);
+		others_turn();
 	}
-	kunit_release_action(test, racer_stop, r);
-	KUNIT_EXPECT_GT(test, atomic_long_read(&r->reads), 0);
-	expect_readable(test, addr, true);
+	KUNIT_EXPECT_EQ(test, left, 0);
+	race_end(test, r);
+}
+
+static void vvar_race_mremap_leaves_no_pte_behind(struct kunit *test)
+{
+	unsigned long other = TEST_ADDR + PMD_SIZE + PAGE_SIZE;
+	struct race *r = race_start(test);
+	unsigned int i, left = 0, refused = 0;
+
+	/* Keeps that page table in place, too */
+	KUNIT_ASSERT_EQ(test, other - PAGE_SIZE,
+			kunit_vm_mmap(test, NULL, other - PAGE_SIZE, PAGE_SIZE,
+				      PROT_READ, MAP_ANONYMOUS | MAP_PRIVATE |
+				      MAP_FIXED, 0));
+	r->addr[1] = other;
+	r->addr[3] = other;
+	wake_up_process(race_replace(test, r, race_replacer_fn));
+	for (i = 0; i < RACE_ROUNDS || (i & 1) || !racing(r); i++) {
+		unsigned long from = r->addr[i & 1], to = r->addr[~i & 1];
+
+		refused += user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+				     2 * PAGE_SIZE,
+				     MREMAP_MAYMOVE | MREMAP_FIXED, to) != to;
+		left += count_ptes(r->mm, from);
+		others_turn();
+	}
+	KUNIT_EXPECT_EQ(test, refused, 0);
+	KUNIT_EXPECT_EQ(test, left, 0);
+	race_end(test, r);
+}
+
+/* MADV_DONTNEED is refused; this is what it would do */
+static void vvar_race_zap_leaves_no_stale_pte(struct kunit *test)
+{
+	struct race *r = race_start(test);
+	struct vm_area_struct *vma;
+	unsigned int i, refused = 0;
+
+	wake_up_process(race_replace(test, r, race_replacer_fn));
+	for (i = 0; i < RACE_ROUNDS || !racing(r); i++) {
+		mmap_read_lock(r->mm);
+		vma = vma_lookup(r->mm, r->addr[0]);
+		zap_vma_pages(vma);
+		mmap_read_unlock(r->mm);
+		/* The VMA write-locked, other flags */
+		refused += user_call(__NR_madvise, r->addr[0], 2 * PAGE_SIZE,
+				     i & 1 ? MADV_NORMAL : MADV_RANDOM, 0, 0) != 0;
+		others_turn();
+	}
+	KUNIT_EXPECT_EQ(test, refused, 0);
+	race_end(test, r);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r->unreadable), 0);
 }
 
 /* A fault that is late: it has read a slot and not yet published it */
@@ -872,7 +1059,21 @@ static void vvar_race_replace_waits_for_readers(struct kunit *test)
 	kthread_stop_put(task);
 }
 
-/* A process with a copy of the test's mm, which touches it till told to go */
+/* A process with a copy of the mm that this thread has borrowed */
+static void fork_mm(struct kunit *test, int (*fn)(void *), void *arg)
+{
+	/* No CLONE_VM: dup_mm() */
+	struct kernel_clone_args args = {
+		.flags = CLONE_FS | CLONE_FILES | CLONE_UNTRACED,
+		.exit_signal = SIGCHLD,
+		.fn = fn,
+		.fn_arg = arg,
+	};
+
+	KUNIT_ASSERT_GT(test, kernel_clone(&args), 0);
+}
+
+/* One that touches the area till told to go */
 struct fork_child {
 	struct mm_struct *mm;
 	struct completion ready, go, gone;
@@ -897,19 +1098,11 @@ static int fork_child_fn(void *data)
 
 static void fork_start(struct kunit *test, struct fork_child *c)
 {
-	/* No CLONE_VM: dup_mm() of the mm that this thread has borrowed */
-	struct kernel_clone_args args = {
-		.flags = CLONE_FS | CLONE_FILES | CLONE_UNTRACED,
-		.exit_signal = SIGCHLD,
-		.fn = fork_child_fn,
-		.fn_arg = c,
-	};
-
 	*c = (struct fork_child){ };
 	init_completion(&c->ready);
 	init_completion(&c->go);
 	init_completion(&c->gone);
-	KUNIT_ASSERT_GT(test, kernel_clone(&args), 0);
+	fork_mm(test, fork_child_fn, c);
 }
 
 static void fork_stop(struct fork_child *c)
@@ -919,42 +1112,111 @@ static void fork_stop(struct fork_child *c)
 	wait_for_completion(&c->gone);
 }
 
-static void vvar_race_fork_leaves_no_stale_pte(struct kunit *test)
+/* One replace, some grace periods later: the fork has got farther each time */
+static int race_replace_once_fn(void *data)
 {
-	struct test_area *t = make_area(test, 2, BIT(0));
-	unsigned long addr = TEST_ADDR + PAGE_SIZE, stale = 0, copied = 0;
+	struct race *r = data;
 	unsigned int i;
 
-	map_area(test, &t->area, addr);
-	for (i = 0; i < 20; i++) {
-		unsigned int old = i & 1, new = ~i & 1;
-		struct fork_child c;
-		pte_t pte;
+	for (i = atomic_long_read(&r->replaces) / 2 % 8; i; i--)
+		synchronize_rcu();
+	race_set_slot(r);
+	/* It is stopped, not gone */
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
 
-		touch(test, addr);
+static int fork_pre(struct kprobe *kp, struct pt_regs *regs)
+{
+	cpu_relax();
+	return 0;
+}
+
+/* Where an emulated CPU lets another one go on, once for each VMA */
+static struct kprobe fork_probe = {
+	.symbol_name = "copy_page_range",
+	.pre_handler = fork_pre,
+};
+
+static void fork_probe_action(void *unused)
+{
+	unregister_kprobe(&fork_probe);
+	/* Or it can't be registered again */
+	fork_probe.addr = NULL;
+	fork_probe.flags = 0;
+}
+
+static void unexpedite_action(void *unused)
+{
+	rcu_unexpedite_gp();
+}
+
+/*
+ * One replace for each fork, as another would mend what the first one left in
+ * the child. Every other time on the CPU that forks: there it goes on in the
+ * middle of dup_mm(), wherever that can be preempted.
+ */
+static void vvar_race_fork_leaves_no_stale_pte(struct kunit *test)
+{
+	struct race *r = race_prepare(test);
+	unsigned int i, stale = 0, copied = 0, during = 0;
+	int cpu = raw_smp_processor_id();
+
+	for (i = 1; i < ARRAY_SIZE(r->addr); i++) {
+		r->addr[i] = r->addr[0] + i * 2 * PAGE_SIZE;
+		map_area(test, &r->t->area, r->addr[i]);
+	}
+	if (IS_ENABLED(CONFIG_KPROBES)) {
+		KUNIT_ASSERT_EQ(test, register_kprobe(&fork_probe), 0);
+		add_action(test, fork_probe_action, NULL);
+	}
+	set_cpus_allowed_ptr(current, cpumask_of(cpu));
+	/* Shorter than a fork */
+	rcu_expedite_gp();
+	add_action(test, unexpedite_action, NULL);
+	r->start = jiffies;
+	for (i = 0; i < RACE_ROUNDS ||
+	     (!during && time_before(jiffies, r->start + 30 * HZ)); i++) {
+		struct task_struct *replacer;
+		struct fork_child c;
+		unsigned int j;
+
+		replacer = race_replace(test, r, race_replace_once_fn);
+		if (i & 1) {
+			set_cpus_allowed_ptr(replacer, cpumask_of(cpu));
+			sched_set_fifo(replacer);
+		}
+		for (j = 0; j < ARRAY_SIZE(r->addr); j++)
+			readable(r->addr[j]);
+		wake_up_process(replacer);
 		fork_start(test, &c);
-		/* Every other time while the child starts */
-		if (i & 2)
-			wait_for_completion(&c.ready);
-		set_slot(t, 0, new);
-		if (!(i & 2))
-			wait_for_completion(&c.ready);
-		copied += c.mm != current->mm;
-		pte = get_pte(c.mm, addr);
-		if (pte_present(pte) &&
-		    pte_pfn(pte) == page_to_pfn(t->page[old]))
-			stale++;
+		during += atomic_long_read(&r->replaces) == i + 1;
+		while (atomic_long_read(&r->replaces) == i)
+			others_turn();
+		race_replace_stop(r);
+		wait_for_completion(&c.ready);
+		copied += c.mm != r->mm;
+		stale += race_shows(r, c.mm, r->page ^ 1) ||
+			 race_shows(r, r->mm, r->page ^ 1);
 		fork_stop(&c);
 	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
 	KUNIT_EXPECT_EQ(test, copied, i);
 	KUNIT_EXPECT_EQ(test, stale, 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&r->stale), 0);
+	KUNIT_EXPECT_GT_MSG(test, during, 0,
+			    "no replace ended before the fork that it raced");
+	kunit_info(test, "%u forks, %u replaces during one", i, during);
 }
 
 static struct kunit_case vvar_race_cases[] = {
 	KUNIT_CASE_SLOW(vvar_race_replace_waits_for_readers),
 	KUNIT_CASE_SLOW(vvar_race_fork_leaves_no_stale_pte),
 	KUNIT_CASE_SLOW(vvar_race_replace_leaves_no_stale_pte),
-	KUNIT_CASE_SLOW(vvar_race_unmap_and_map_again),
+	KUNIT_CASE_SLOW(vvar_race_munmap_leaves_no_pte),
+	KUNIT_CASE_SLOW(vvar_race_mremap_leaves_no_pte_behind),
+	KUNIT_CASE_SLOW(vvar_race_zap_leaves_no_stale_pte),
 	{}
 };
 
@@ -1124,24 +1386,6 @@ static struct kunit_suite vvar_vdso_suite = {
 };
 
 /* --- mm system calls --------------------------------------------------------- */
-
-/* The system call itself, in the address space that this thread has borrowed */
-static long user_call(unsigned int nr, long a, long b, long c, long d, long e)
-{
-#ifdef CONFIG_X86_64
-	struct pt_regs regs = {
-		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .orig_ax = nr,
-	};
-
-	return x64_sys_call(&regs, nr);
-#else
-	struct pt_regs regs = {
-		.bx = a, .cx = b, .dx = c, .si = d, .di = e, .orig_ax = nr,
-	};
-
-	return ia32_sys_call(&regs, nr);
-#endif
-}
 
 static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
 {

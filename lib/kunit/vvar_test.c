@@ -410,6 +410,32 @@ static void vvar_fault_pte_is_special_readonly_user_nx(struct kunit *test)
 		   cachemode2protval(_PAGE_CACHE_MODE_WB));
 }
 
+/* Both variants (vvar.locked=) are held to this one, and so to each other */
+static void vvar_fault_pte_is_what_vmf_insert_pfn_makes(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE, stock = addr + PMD_SIZE;
+	struct vm_area_struct *vma;
+	unsigned int i;
+
+	map_area(test, &t->area, addr);
+	vma = map_area(test, &t->area, stock);
+	/* A page and a tombstone */
+	for (i = 0; i < 2; i++, addr += PAGE_SIZE, stock += PAGE_SIZE) {
+		pte_t pte;
+
+		touch(test, addr);
+		pte = get_pte(current->mm, addr);
+		mmap_read_lock(current->mm);
+		KUNIT_EXPECT_EQ(test, VM_FAULT_NOPAGE,
+				vmf_insert_pfn_prot(vma, stock, pte_pfn(pte),
+						    vma->vm_page_prot));
+		mmap_read_unlock(current->mm);
+		EXPECT_PTE(test, pte,
+			   pte_same(pte, get_pte(current->mm, stock)));
+	}
+}
+
 static void vvar_fault_leaves_page_references_alone(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 1, BIT(0));
@@ -551,6 +577,7 @@ static void vvar_fault_split_is_refused(struct kunit *test)
 static struct kunit_case vvar_fault_cases[] = {
 	KUNIT_CASE(vvar_fault_first_touch_takes_no_retry),
 	KUNIT_CASE(vvar_fault_pte_is_special_readonly_user_nx),
+	KUNIT_CASE(vvar_fault_pte_is_what_vmf_insert_pfn_makes),
 	KUNIT_CASE(vvar_fault_leaves_page_references_alone),
 	KUNIT_CASE(vvar_fault_maps_slots_in_use_at_once),
 	KUNIT_CASE(vvar_fault_on_tombstone_maps_it_and_those_in_use),

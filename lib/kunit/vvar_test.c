@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
+#include <linux/uprobes.h>
 #include <linux/vvar_fault.h>
 #include <vdso/datapage.h>
 
@@ -707,6 +708,42 @@ static void vvar_file_count_tells_the_mappings_of_a_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 2), 0);
 }
 
+#ifdef CONFIG_UPROBES
+static int uprobe_handler(struct uprobe_consumer *self, struct pt_regs *regs)
+{
+	return 0;
+}
+
+static void expect_no_uprobe(struct kunit *test, unsigned long addr)
+{
+	struct uprobe_consumer consumer = { .handler = uprobe_handler };
+	struct uprobe *uprobe;
+	struct inode *inode;
+
+	mmap_read_lock(current->mm);
+	inode = file_inode(vma_lookup(current->mm, addr)->vm_file);
+	mmap_read_unlock(current->mm);
+	uprobe = uprobe_register(inode, 0, 0, &consumer);
+	KUNIT_EXPECT_EQ_MSG(test, PTR_ERR_OR_ZERO(uprobe), -EIO, "at %lx", addr);
+	if (IS_ERR(uprobe))
+		return;
+	uprobe_unregister_nosync(uprobe, &consumer);
+	uprobe_unregister_sync();
+}
+
+static void vvar_file_uprobes_are_refused(struct kunit *test)
+{
+	unsigned long addr;
+
+	attach_mm(test);
+	KUNIT_ASSERT_EQ(test, 0,
+			map_vdso_once(&native_image, TEST_ADDR + PAGE_SIZE));
+	addr = (unsigned long)current->mm->context.vdso;
+	expect_no_uprobe(test, addr);
+	expect_no_uprobe(test, addr + native_image.sym_vvar_start);
+}
+#endif
+
 static struct kunit_case vvar_file_cases[] = {
 	KUNIT_CASE(vvar_file_registering_twice_is_refused),
 	KUNIT_CASE(vvar_file_unregistering_a_mapped_area_is_refused),
@@ -716,6 +753,9 @@ static struct kunit_case vvar_file_cases[] = {
 	KUNIT_CASE(vvar_file_replace_takes_a_stale_tombstone_away),
 	KUNIT_CASE(vvar_file_replace_reaches_every_shard),
 	KUNIT_CASE(vvar_file_count_tells_the_mappings_of_a_page),
+#ifdef CONFIG_UPROBES
+	KUNIT_CASE(vvar_file_uprobes_are_refused),
+#endif
 	{}
 };
 

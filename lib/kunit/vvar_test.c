@@ -2604,6 +2604,40 @@ static void vvar_timens_kthread_sees_namespace_of_the_mm(struct kunit *test)
 	timens_stop(&task);
 }
 
+/* A process of the initial namespace that faults in the test's mm */
+struct remote_fault {
+	struct mm_struct *mm;
+	struct completion done;
+	int ret;
+};
+
+static int remote_fault_fn(void *data)
+{
+	struct remote_fault *remote = data;
+
+	mmap_read_lock(remote->mm);
+	remote->ret = fixup_user_fault(remote->mm, TEST_ADDR + PAGE_SIZE,
+				       FAULT_FLAG_REMOTE, NULL);
+	mmap_read_unlock(remote->mm);
+	complete(&remote->done);
+	do_exit(0);
+}
+
+static void vvar_timens_remote_fault_sees_namespace_of_the_mm(struct kunit *test)
+{
+	struct remote_fault remote = { };
+	struct timens_task task = { };
+
+	timens_start(test, &task, false);
+	remote.mm = current->mm;
+	init_completion(&remote.done);
+	fork_mm(test, remote_fault_fn, &remote);
+	wait_for_completion(&remote.done);
+	KUNIT_EXPECT_EQ(test, remote.ret, 0);
+	expect_timens_view(test, task.t);
+	timens_stop(&task);
+}
+
 static void vvar_timens_join_takes_the_old_view_away(struct kunit *test)
 {
 	struct timens_task task = { };
@@ -2659,6 +2693,7 @@ static struct kunit_case vvar_timens_cases[] = {
 	KUNIT_CASE(vvar_timens_initial_view_has_tombstone),
 	KUNIT_CASE(vvar_timens_task_sees_namespace_page_and_time_data),
 	KUNIT_CASE(vvar_timens_kthread_sees_namespace_of_the_mm),
+	KUNIT_CASE(vvar_timens_remote_fault_sees_namespace_of_the_mm),
 	KUNIT_CASE(vvar_timens_join_takes_the_old_view_away),
 	KUNIT_CASE(vvar_timens_join_publishes_the_new_view),
 	KUNIT_CASE(vvar_timens_replace_of_time_data_reaches_namespaces),

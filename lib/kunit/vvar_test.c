@@ -1601,7 +1601,7 @@ static struct kunit_suite vvar_mm_suite = {
 
 /* --- cache types ------------------------------------------------------------- */
 
-enum pat_kind { PAT_RAM, PAT_HPET, PAT_RESERVED };
+enum pat_kind { PAT_RAM, PAT_PVCLOCK, PAT_HPET, PAT_RESERVED };
 
 struct pat_param {
 	enum pat_kind kind;
@@ -1615,6 +1615,12 @@ static const struct pat_param pat_params[] = {
 	{ PAT_RAM, _PAGE_CACHE_MODE_UC },
 	{ PAT_RAM, _PAGE_CACHE_MODE_WT },
 	{ PAT_RAM, _PAGE_CACHE_MODE_WP },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_WB },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_WC },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_UC_MINUS },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_UC },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_WT },
+	{ PAT_PVCLOCK, _PAGE_CACHE_MODE_WP },
 	{ PAT_HPET, _PAGE_CACHE_MODE_WB },
 	{ PAT_HPET, _PAGE_CACHE_MODE_WC },
 	{ PAT_HPET, _PAGE_CACHE_MODE_UC_MINUS },
@@ -1631,7 +1637,9 @@ static const struct pat_param pat_params[] = {
 
 static void pat_param_name(const struct pat_param *param, char *desc)
 {
-	static const char * const kind[] = { "RAM", "HPET", "reserved" };
+	static const char * const kind[] = {
+		"RAM", "pvclock", "HPET", "reserved"
+	};
 
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s as %s", kind[param->kind],
 		 cattr_name(param->want));
@@ -1714,6 +1722,7 @@ static unsigned long pat_pfn(struct kunit *test, struct test_area *t,
 {
 	switch (kind) {
 	case PAT_RAM:
+	case PAT_PVCLOCK:
 		return page_to_pfn(t->page[0]);
 	case PAT_HPET:
 		if (!hpet_address || !IS_ALIGNED(hpet_address, PAGE_SIZE))
@@ -1724,13 +1733,28 @@ static unsigned long pat_pfn(struct kunit *test, struct test_area *t,
 	}
 }
 
+static bool pat_is_ram(const struct pat_param *param)
+{
+	return param->kind == PAT_RAM || param->kind == PAT_PVCLOCK;
+}
+
+/* Slot 0; a hypervisor's page is RAM that it shares */
+static int pat_set_slot(struct test_area *t, const struct pat_param *param,
+			unsigned long pfn, unsigned int flags,
+			enum page_cache_mode *got)
+{
+	if (param->kind == PAT_PVCLOCK)
+		flags |= VVAR_PAT_DECRYPTED;
+	return vvar_pat_set_slot(&t->area, 0, pfn, param->want, flags, got);
+}
+
 /* The type that the page has for whoever wants this one */
 static enum page_cache_mode pat_held(const struct pat_param *param,
 				     unsigned long pfn)
 {
 	u8 uniform;
 
-	if (param->kind == PAT_RAM)
+	if (pat_is_ram(param))
 		return _PAGE_CACHE_MODE_WB;
 	/* Without PAT, nobody keeps a list */
 	if (!pat_enabled())
@@ -1770,8 +1794,7 @@ static void vvar_pat_grants_the_type_or_refuses(struct kunit *test)
 	enum page_cache_mode got = -1;
 
 	KUNIT_EXPECT_EQ(test, granted ? 0 : -EBUSY,
-			vvar_pat_set_slot(&t->area, 0, pfn, param->want, 0,
-					  &got));
+			pat_set_slot(t, param, pfn, 0, &got));
 	if (granted)
 		KUNIT_EXPECT_EQ(test, got, param->want);
 	else
@@ -1787,8 +1810,7 @@ static void vvar_pat_tells_the_substitute(struct kunit *test)
 	bool granted = pat_may_substitute(param->want, held);
 
 	KUNIT_EXPECT_EQ(test, granted ? 0 : -EBUSY,
-			vvar_pat_set_slot(&t->area, 0, pfn, param->want,
-					  VVAR_PAT_SUBSTITUTE, &got));
+			pat_set_slot(t, param, pfn, VVAR_PAT_SUBSTITUTE, &got));
 	if (granted)
 		KUNIT_EXPECT_EQ(test, got, held);
 }
@@ -1803,8 +1825,7 @@ static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
 	bool granted;
 	pte_t pte;
 
-	granted = !vvar_pat_set_slot(&t->area, 0, pfn, param->want,
-				     VVAR_PAT_SUBSTITUTE, &got);
+	granted = !pat_set_slot(t, param, pfn, VVAR_PAT_SUBSTITUTE, &got);
 	if (!granted) {
 		pfn = TOMBSTONE_PFN;
 		got = _PAGE_CACHE_MODE_WB;
@@ -1819,7 +1840,10 @@ static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_special(pte));
 	EXPECT_PTE(test, pte, !pte_write(pte));
 	EXPECT_PTE(test, pte, !executable(pte));
-	if (granted && pat_enabled() && param->kind != PAT_RAM) {
+	EXPECT_PTE(test, pte, pte_val(pte) ==
+		   (granted && param->kind != PAT_RAM ?
+		    cc_mkdec(pte_val(pte)) : cc_mkenc(pte_val(pte))));
+	if (granted && pat_enabled() && !pat_is_ram(param)) {
 		struct memtype *entry = memtype_lookup(PFN_PHYS(pfn));
 
 		KUNIT_ASSERT_NOT_NULL(test, entry);
@@ -1833,10 +1857,9 @@ static void vvar_pat_reserves_until_cleared(struct kunit *test)
 	struct test_area *t = make_pat_area(test);
 	unsigned long pfn = pat_pfn(test, t, param->kind);
 	struct memtypes before = get_memtypes();
-	bool reserves = pat_enabled() && param->kind != PAT_RAM;
+	bool reserves = pat_enabled() && !pat_is_ram(param);
 
-	if (vvar_pat_set_slot(&t->area, 0, pfn, param->want,
-			      VVAR_PAT_SUBSTITUTE, NULL)) {
+	if (pat_set_slot(t, param, pfn, VVAR_PAT_SUBSTITUTE, NULL)) {
 		expect_memtypes(test, before);
 		return;
 	}
@@ -1860,7 +1883,7 @@ static void vvar_pat_slot_changes_only_if_granted(struct kunit *test)
 	map_area(test, &t->area, addr);
 	touch(test, addr);
 	before = get_memtypes();
-	if (!vvar_pat_set_slot(&t->area, 0, pfn, param->want, 0, NULL)) {
+	if (!pat_set_slot(t, param, pfn, 0, NULL)) {
 		pte = get_pte(current->mm, addr);
 		EXPECT_PTE(test, pte, pte_none(pte));
 		return;

@@ -21,6 +21,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/string_choices.h>
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 #include <linux/uprobes.h>
@@ -372,8 +373,19 @@ static struct kunit_case vvar_area_cases[] = {
 	{}
 };
 
+/* scripts/kunit-matrix looks whether it is the machine that was asked for */
+static int tell_machine(struct kunit_suite *suite)
+{
+	pr_info("vvar_test: %d-level page tables, PAT %s, %u CPUs\n",
+		CONFIG_PGTABLE_LEVELS - (CONFIG_PGTABLE_LEVELS == 5 &&
+					 !pgtable_l5_enabled()),
+		str_on_off(pat_enabled()), num_online_cpus());
+	return 0;
+}
+
 static struct kunit_suite vvar_area_suite = {
 	.name = "vvar_area",
+	.suite_init = tell_machine,
 	.init = no_populate,
 	.exit = restore_populate,
 	.test_cases = vvar_area_cases,

@@ -9,14 +9,19 @@
  *		type WB, WC, UC-, UC, WT or WP, or fails. Read: what was asked
  *		and granted.
  *   map	write an address: the test area is mapped there.
+ *   pte	write "PID ADDRESS", read its PTE in the page tables of that process
+ *		(0: your own), and what tells encrypted from shared memory. All
+ *		but the PID in hexadecimal. Touches nothing.
  */
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/security.h>
 #include <linux/uaccess.h>
 #include <linux/vvar_fault.h>
 
+#include <asm/coco.h>
 #include <asm/vvar_fault.h>
 
 static const char * const type_name[] = {
@@ -96,6 +101,59 @@ static int map_set(void *data, u64 addr)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(map_fops, NULL, map_set, "%llu\n");
 
+static char lookup_result[80] = "none\n";
+
+static ssize_t lookup_write(struct file *file, const char __user *ubuf,
+			    size_t len, loff_t *pos)
+{
+	unsigned int level = PG_LEVEL_NONE;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	unsigned long addr;
+	char buf[64];
+	pte_t *pte;
+	int pid;
+
+	if (len >= sizeof(buf))
+		return -EINVAL;
+	if (copy_from_user(buf, ubuf, len))
+		return -EFAULT;
+	buf[len] = 0;
+	if (sscanf(buf, "%d %lx", &pid, &addr) != 2 || addr >= TASK_SIZE_MAX)
+		return -EINVAL;
+	task = pid ? find_get_task_by_vpid(pid) : get_task_struct(current);
+	if (!task)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+
+	guard(mutex)(&debug_mutex);
+	mmap_read_lock(mm);
+	pte = lookup_address_in_pgd(pgd_offset(mm, addr), addr, &level);
+	snprintf(lookup_result, sizeof(lookup_result),
+		 "%llx encrypted %llx shared %llx\n",
+		 pte && level == PG_LEVEL_4K ? (u64)pte_val(ptep_get(pte)) : 0,
+		 cc_mkenc(0), cc_mkdec(0));
+	mmap_read_unlock(mm);
+	mmput(mm);
+	return len;
+}
+
+static ssize_t lookup_read(struct file *file, char __user *ubuf, size_t len,
+			   loff_t *pos)
+{
+	guard(mutex)(&debug_mutex);
+	return simple_read_from_buffer(ubuf, len, pos, lookup_result,
+				       strlen(lookup_result));
+}
+
+static const struct file_operations lookup_fops = {
+	.read = lookup_read,
+	.write = lookup_write,
+};
+
 static int replace_get(void *data, u64 *val)
 {
 	*val = READ_ONCE(replaced);
@@ -134,6 +192,7 @@ static int __init vvar_debugfs_init(void)
 	if (ret)
 		return ret;
 	debugfs_create_file("slot", 0600, dir, NULL, &slot_fops);
+	debugfs_create_file("pte", 0600, dir, NULL, &lookup_fops);
 	debugfs_create_file_unsafe("map", 0200, dir, NULL, &map_fops);
 	debugfs_create_file_unsafe("replace", 0600, dir, NULL, &replace_fops);
 	return 0;

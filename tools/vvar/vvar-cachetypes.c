@@ -2,11 +2,11 @@
 /*
  * Which cache type does a page of vvar get? For each kind of page, and each
  * type asked for: what the memtype code granted, or why it refused; what stands
- * in the PTE, as debugfs page_tables shows it; what pat_memtype_list says.
+ * in the PTE, by debugfs vvar/pte; what page_tables and pat_memtype_list say.
  * They must agree.
  *
  * Works on the test area of debugfs vvar/ (CONFIG_VVAR_DEBUGFS): one slot, set
- * by vvar/slot and mapped here by vvar/map.
+ * by vvar/slot and mapped here by vvar/map, of which vvar/pte shows the PTE.
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -53,7 +53,8 @@ struct cell {
 	int err;		/* of the write to vvar/slot */
 	char granted[40];
 	char pte[40];		/* the bits, and the type that they select */
-	char tables[40];	/* rights, as page_tables has them */
+	char encryption[40];	/* of the memory, by the PTE */
+	char tables[40];	/* type and rights, as page_tables has them */
 	char list[40];
 	char latency[24];
 	char wrong[80];		/* why the row is marked; empty if it is not */
@@ -73,7 +74,6 @@ static bool pat_enabled;
 static char *area;		/* where the test area is mapped */
 static int kmsg = -1;
 static const char *latency_not;
-static const char *encryption;
 
 static void __printf(1, 2) __noreturn
 die(const char *fmt, ...)
@@ -234,6 +234,49 @@ static bool page_table_line(char *line, size_t size)
 	return found;
 }
 
+#define PTE_RW		(1ULL << 1)
+#define PTE_PWT		(1ULL << 3)
+#define PTE_PCD		(1ULL << 4)
+#define PTE_PAT		(1ULL << 7)
+#define PTE_NX		(1ULL << 63)
+#define PTE_FRAME	0x000ffffffffff000ULL
+
+/* The PTE of the test area, 0 for none; @enc tells encrypted from shared memory */
+static uint64_t page_table_entry(uint64_t enc[2])
+{
+	unsigned long long pte, encrypted, shared;
+	char text[64], *said;
+
+	SAY(text, "0 %lx", (unsigned long)area);
+	if (put(DEBUGFS "vvar/pte", text))
+		die("vvar/pte refuses '%s'", text);
+	said = get(DEBUGFS "vvar/pte");
+	if (!said || sscanf(said, "%llx encrypted %llx shared %llx", &pte,
+			    &encrypted, &shared) != 3)
+		die("vvar/pte says '%s'", said ?: "");
+	free(said);
+	enc[0] = encrypted;
+	enc[1] = shared;
+	return pte;
+}
+
+/* An index into the PAT */
+static int pat_index(bool pwt, bool pcd, bool bit7)
+{
+	return pwt + 2 * pcd + 4 * bit7;
+}
+
+static int pat_index_of_pte(uint64_t pte)
+{
+	return pat_index(pte & PTE_PWT, pte & PTE_PCD, pte & PTE_PAT);
+}
+
+static int pat_index_of_line(const char *line)
+{
+	return pat_index(strstr(line, " PWT "), strstr(line, " PCD "),
+			 strstr(line, " PAT "));
+}
+
 static void read_latency(char *text, size_t size)
 {
 	uint64_t best = -1, begin;
@@ -288,6 +331,7 @@ static void check_granted(struct kind *k, struct cell *c, enum cache want,
 			  const char *list, int held_before)
 {
 	char line[256], name[LONG_NAME] = "", got[8] = "", *said;
+	uint64_t pte, enc[2], frame;
 	int index, held, type;
 
 	/* What the kernel says that it granted */
@@ -306,24 +350,46 @@ static void check_granted(struct kind *k, struct cell *c, enum cache want,
 	(void)*(volatile uint32_t *)area;
 	if (k->own && *(volatile uint64_t *)area != *k->own)
 		mark(c, "the area shows another page");
-	if (!page_table_line(line, sizeof(line))) {
+	pte = page_table_entry(enc);
+	if (!pte || !page_table_line(line, sizeof(line))) {
 		SAY(c->pte, "none");
 		mark(c, "touched, and no PTE");
 		return;
 	}
-	index = !!strstr(line, " PWT ") + 2 * !!strstr(line, " PCD ") +
-		4 * !!strstr(line, " PAT ");
+	index = pat_index_of_pte(pte);
 	SAY(c->pte, "%s %s %s: %s", index & 4 ? "PAT" : "-",
 	    index & 2 ? "PCD" : "-", index & 1 ? "PWT" : "-",
 	    types[pat[index]].name);
-	SAY(c->tables, "USR %s %s %s",
-	    strstr(line, " RW ") ? "RW" : "ro",
-	    strstr(line, " NX ") ? "NX" : "x",
-	    strstr(line, " pte") ? "pte" : "huge");
+	frame = pte & PTE_FRAME & ~(enc[0] ^ enc[1]);
+	if (frame != k->pfn * PAGE)
+		mark(c, "the PTE has the page at %#llx",
+		     (unsigned long long)frame);
 	if (pat[index] != collapsed(type))
 		mark(c, "granted %s, the PTE has %s", got,
 		     types[pat[index]].name);
-	if (strcmp(c->tables, "USR ro NX pte"))
+	if (pte & PTE_RW || !(pte & PTE_NX))
+		mark(c, "PTE %#llx: not a page to be read only",
+		     (unsigned long long)pte);
+	if (enc[0] == enc[1])
+		SAY(c->encryption, "no such bit");
+	else
+		SAY(c->encryption, "%s", (pte ^ enc[0]) & (enc[0] ^ enc[1]) ?
+		    "shared" : "encrypted");
+	if (enc[0] != enc[1] &&
+	    strcmp(c->encryption, k->ram ? "encrypted" : "shared"))
+		mark(c, "%s, %s", k->ram ? "RAM" : "no RAM", c->encryption);
+
+	/* The same by the kernel's own walk */
+	SAY(c->tables, "%s USR %s %s %s",
+	    types[pat[pat_index_of_line(line)]].name,
+	    strstr(line, " RW ") ? "RW" : "ro",
+	    strstr(line, " NX ") ? "NX" : "x",
+	    strstr(line, " pte") ? "pte" : "huge");
+	if (pat_index_of_line(line) != index)
+		mark(c, "the PTE has %s, page_tables %s",
+		     types[pat[index]].name,
+		     types[pat[pat_index_of_line(line)]].name);
+	if (strcmp(strchr(c->tables, ' '), " USR ro NX pte"))
 		mark(c, "page_tables: not a page to be read only");
 
 	/* The memtype list: what is no RAM is reserved once more than before */
@@ -348,11 +414,13 @@ static void check_refused(struct kind *k, struct cell *c, enum cache want,
 			  const char *list, int held_before)
 {
 	char line[256], why[40] = "", name[LONG_NAME] = "";
+	uint64_t enc[2];
 	int held;
 
 	next_records(use_refusal, why);
 	SAY(c->granted, "%s", why[0] ? why : strerrorname_np(c->err));
 	SAY(c->pte, "-");
+	SAY(c->encryption, "-");
 	SAY(c->tables, "-");
 	SAY(c->latency, "-");
 	if (c->err != EBUSY)
@@ -361,10 +429,10 @@ static void check_refused(struct kind *k, struct cell *c, enum cache want,
 		mark(c, "refused without a word in the log");
 	/* The tombstone is RAM, whatever was there before */
 	(void)*(volatile uint32_t *)area;
-	if (page_table_line(line, sizeof(line)) &&
-	    (strstr(line, " PWT ") || strstr(line, " PCD ") ||
-	     strstr(line, " PAT ")))
+	if (pat_index_of_pte(page_table_entry(enc)))
 		mark(c, "refused, and the PTE is not WB");
+	if (page_table_line(line, sizeof(line)) && pat_index_of_line(line))
+		mark(c, "refused, and page_tables has no WB");
 	if (*(volatile uint32_t *)area)
 		mark(c, "refused, and a touch doesn't read 0");
 
@@ -564,7 +632,6 @@ out:
 static void look_round(void)
 {
 	unsigned int eax, ebx, ecx, edx, sig[3] = { 0 };
-	char *flags;
 	int found = 0;
 
 	if (access(DEBUGFS "vvar/slot", W_OK))
@@ -585,14 +652,6 @@ static void look_round(void)
 			      !memcmp(sig, "KVMKVMKVM", 9) ? "not on KVM" :
 			      "not in a guest";
 	}
-
-	flags = get("/proc/cpuinfo");
-	encryption = flags && (strstr(flags, " sme ") ||
-			       strstr(flags, " sev ") ||
-			       strstr(flags, " tdx_guest ")) ?
-		     "not shown by page_tables; KUnit walks the PTEs" :
-		     "none, no memory encryption on this CPU";
-	free(flags);
 }
 
 static void map_area(void)
@@ -618,6 +677,7 @@ static const struct {
 } lines[] = {
 	{ "answer", offsetof(struct cell, granted) },
 	{ "PTE", offsetof(struct cell, pte) },
+	{ "encryption", offsetof(struct cell, encryption) },
 	{ "page_tables", offsetof(struct cell, tables) },
 	{ "memtype list", offsetof(struct cell, list) },
 	{ "latency", offsetof(struct cell, latency) },
@@ -670,7 +730,7 @@ static void print_matrix(const struct kind *kinds, unsigned int nr)
 				       k->cell[type].wrong);
 		}
 	}
-	printf("Encryption bit: %s. PAT: ", encryption);
+	printf("PAT: ");
 	for (i = 0; i < 8; i++)
 		printf("%s%s", types[pat[i]].name, i < 7 ? " " : "\n");
 }
@@ -688,7 +748,7 @@ static void write_tsv(const char *path, const struct kind *kinds,
 	fprintf(f, "page\tasked");
 	for (j = 0; j < ARRAY_SIZE(lines); j++)
 		fprintf(f, "\t%s", lines[j].name);
-	fprintf(f, "\tencryption bit\tagree\n");
+	fprintf(f, "\tagree\n");
 	for (i = 0; i < nr; i++) {
 		const struct kind *k = &kinds[i];
 
@@ -696,9 +756,8 @@ static void write_tsv(const char *path, const struct kind *kinds,
 			fprintf(f, "%s\t%s", k->name, types[type].name);
 			for (j = 0; j < ARRAY_SIZE(lines); j++)
 				fprintf(f, "\t%s", cell_line(k, type, j));
-			fprintf(f, "\t%s\t%s\n", encryption,
-				k->cell[type].wrong[0] ? k->cell[type].wrong :
-				"yes");
+			fprintf(f, "\t%s\n", k->cell[type].wrong[0] ?
+				k->cell[type].wrong : "yes");
 		}
 		if (k->why_not[0])
 			fprintf(f, "%s\tnot tried: %s\n", k->name, k->why_not);

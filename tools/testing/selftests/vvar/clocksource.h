@@ -8,8 +8,14 @@
 #define VVAR_CLOCKSOURCE_H
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "../kselftest.h"
 #include "areas.h"
@@ -173,6 +179,111 @@ static const struct clock_name {
 
 #define NR_CLOCKS	ARRAY_SIZE(clock_names)
 
+/* System calls of clock_gettime() by a child of clock_count_calls() */
+static volatile sig_atomic_t clock_trapped;
+
+/* The call does not happen: it returns what this puts in its register */
+static inline void clock_on_trap(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+#ifdef __i386__
+	uc->uc_mcontext.gregs[REG_EAX] = -EINVAL;
+#else
+	uc->uc_mcontext.gregs[REG_RAX] = -EINVAL;
+#endif
+	clock_trapped++;
+}
+
+static inline bool clock_trap_calls(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+#ifdef SYS_clock_gettime64
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime64, 1, 0),
+#endif
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {
+		.len = ARRAY_SIZE(filter),
+		.filter = filter,
+	};
+	struct sigaction sa = {
+		.sa_sigaction = clock_on_trap,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	return !sigaction(SIGSYS, &sa, NULL) &&
+	       !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/*
+ * How many of so many reads of a clock were system calls; -1 if that can't be
+ * counted, -2 if a read failed without one. In a child, for the filter stays.
+ */
+static inline long clock_count_calls(clockid_t id, long reads)
+{
+	long result[2] = { -1, 0 }, i;
+	int out[2], status;
+	pid_t pid;
+
+	if (pipe(out))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		/* The filter sees what it is meant to see, once a call */
+		if (!clock_trap_calls() || clock_syscall(id) != -1 ||
+		    clock_trapped != 1)
+			_exit(1);
+		clock_trapped = 0;
+		for (i = 0; i < reads; i++)
+			result[1] += clock_vdso(id) < 0;
+		result[0] = clock_trapped;
+		_exit(write(out[1], result, sizeof(result)) != sizeof(result));
+	}
+	close(out[1]);
+	if (read(out[0], result, sizeof(result)) != sizeof(result))
+		result[0] = -1;
+	close(out[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return -1;
+	return result[0] == result[1] ? result[0] : -2;
+}
+
+/* A clocksource's page is mapped by a work item, a moment after the switch */
+static inline void clocks_wait_for_vdso(int ms)
+{
+	while (clock_count_calls(CLOCK_MONOTONIC, 100) > 1 && ms-- > 0)
+		usleep(1000);
+}
+
+#define CLOCK_CALLS	10000
+
+/* The verdict for each clock: at least and at most so many of CLOCK_CALLS */
+static inline void clocks_report_calls(const char *source, long least, long most)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_CLOCKS; i++) {
+		const char *name = clock_names[i].name;
+		long n = clock_count_calls(clock_names[i].id, CLOCK_CALLS);
+
+		if (n < 0)
+			ksft_test_result_fail("%s, %s: %s\n", name, source,
+					      n == -1 ? "cannot count" :
+					      "a read failed");
+		else
+			ksft_test_result(n >= least && n <= most,
+					 "%s, %s: %ld system calls in %d reads, %ld to %ld\n",
+					 name, source, n, CLOCK_CALLS, least,
+					 most);
+	}
+}
+
 /* One reader's check of one clock: what it saw, and what was wrong */
 struct bracket {
 	int64_t last;
@@ -283,6 +394,32 @@ static inline unsigned long areas_io_page(const struct areas *as)
 	}
 	fclose(f);
 	return found;
+}
+
+/*
+ * A PTE of a process, 0 for this one, seen from outside and without a touch: 0
+ * for none, AREAS_NO_PTE if the kernel doesn't say
+ */
+#define AREAS_NO_PTE	(~0ULL)
+
+static inline unsigned long long areas_pte(pid_t pid, unsigned long addr)
+{
+	unsigned long long pte = AREAS_NO_PTE;
+	char text[64], *end;
+	int fd = open("/sys/kernel/debug/vvar/pte", O_RDWR | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d %lx", pid, addr);
+
+	if (fd < 0)
+		return pte;
+	if (write(fd, text, len) == len) {
+		len = pread(fd, text, sizeof(text) - 1, 0);
+		text[len > 0 ? len : 0] = 0;
+		pte = strtoull(text, &end, 16);
+		if (end == text)
+			pte = AREAS_NO_PTE;
+	}
+	close(fd);
+	return pte;
 }
 
 /*

@@ -7,131 +7,29 @@
  * has the registers.
  *
  *   hpet [SECONDS]	how long to compare vDSO and system call (default 5)
- *   hpet --wrap	until the counter's low 32 bits have wrapped, too
+ *   hpet --wrap	until the counter's low 32 bits have wrapped, which by
+ *			/dev/mem they are brought close to, where there is one
  *
  * Switches the clocksource: meant for a guest. Built for 64 bits, x32 and 32
  * bits.
  */
 #define _GNU_SOURCE
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <ucontext.h>
-
 #include "clocksource.h"
 
-#define CALLS		10000
 #define READERS		4
 #define HPET_PERIOD	4	/* femtoseconds, high half of the first register */
+#define HPET_CONFIG	0x10
 #define HPET_COUNTER	0xf0
+/* The frame's address in a PTE, which the registers are one of */
+#define PTE_ADDRESS	0x000ffffffffff000ULL
+/* How long before its wrap the counter is started */
+#define WRAP_SECONDS	5
 /* An emulated CPU, busy with something else, can take a while */
 #define WAIT_MS		5000
 
 static struct areas as;
 static unsigned long long registers;
 static bool wanted;
-
-/* --- how many of a process's reads are system calls --------------------- */
-
-static volatile sig_atomic_t trapped;
-
-/* The call does not happen: it returns what this puts in its register */
-static void on_trap(int sig, siginfo_t *info, void *context)
-{
-	ucontext_t *uc = context;
-
-#ifdef __i386__
-	uc->uc_mcontext.gregs[REG_EAX] = -EINVAL;
-#else
-	uc->uc_mcontext.gregs[REG_RAX] = -EINVAL;
-#endif
-	trapped++;
-}
-
-static bool trap_clock_calls(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-#ifdef SYS_clock_gettime64
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime64, 1, 0),
-#endif
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {
-		.len = ARRAY_SIZE(filter),
-		.filter = filter,
-	};
-	struct sigaction sa = {
-		.sa_sigaction = on_trap,
-		.sa_flags = SA_SIGINFO,
-	};
-
-	return !sigaction(SIGSYS, &sa, NULL) &&
-	       !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
-	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
-}
-
-/*
- * How many of so many reads of a clock were system calls; -1 if that can't be
- * counted, -2 if a read failed without one. In a child, for the filter stays.
- */
-static long count_calls(clockid_t id, long reads)
-{
-	long result[2] = { -1, 0 }, i;
-	int out[2], status;
-	pid_t pid;
-
-	if (pipe(out))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		/* The filter sees what it is meant to see, once a call */
-		if (!trap_clock_calls() || clock_syscall(id) != -1 ||
-		    trapped != 1)
-			_exit(1);
-		trapped = 0;
-		for (i = 0; i < reads; i++)
-			result[1] += clock_vdso(id) < 0;
-		result[0] = trapped;
-		_exit(write(out[1], result, sizeof(result)) != sizeof(result));
-	}
-	close(out[1]);
-	if (read(out[0], result, sizeof(result)) != sizeof(result))
-		result[0] = -1;
-	close(out[0]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		return -1;
-	return result[0] == result[1] ? result[0] : -2;
-}
-
-/*
- * A counter that reads 0 could be the tombstone, so that once in a wrap the
- * system call is asked for nothing.
- */
-static void test_calls(bool vdso, const char *why)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_CLOCKS; i++) {
-		long n = count_calls(clock_names[i].id, CALLS);
-
-		if (n < 0)
-			ksft_test_result_fail("%s, %s: %s\n",
-					      clock_names[i].name, why,
-					      n == -1 ? "cannot count" :
-					      "a read failed");
-		else
-			ksft_test_result(vdso ? n <= 1 : n == CALLS,
-					 "%s, %s: %ld system calls in %d reads, %s\n",
-					 clock_names[i].name, why, n, CALLS,
-					 vdso ? "at most 1" : "all");
-	}
-}
 
 /* --- vDSO against system call ------------------------------------------- */
 
@@ -198,6 +96,33 @@ static void test_agree(double seconds, unsigned long page)
 		ksft_print_msg("the counter has wrapped %u time(s)\n", wraps);
 }
 
+/*
+ * Start the counter a little before its low half wraps. Not while it is the
+ * clocksource.
+ */
+static void approach_wrap(void)
+{
+	int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+	volatile uint32_t *reg = MAP_FAILED;
+	uint32_t config;
+
+	if (fd >= 0)
+		reg = mmap64(NULL, AREAS_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED, fd, registers);
+	if (reg == MAP_FAILED) {
+		ksft_print_msg("cannot map the HPET by /dev/mem, so wait for the wrap: %s\n",
+			       strerror(errno));
+		return;
+	}
+	config = reg[HPET_CONFIG / 4];
+	reg[HPET_CONFIG / 4] = config & ~1U;
+	reg[HPET_COUNTER / 4] = -(uint32_t)(WRAP_SECONDS * 1e15 /
+					    reg[HPET_PERIOD / 4]);
+	reg[HPET_CONFIG / 4] = config;
+	munmap((void *)reg, AREAS_PAGE);
+	close(fd);
+}
+
 /* Seconds until the counter has wrapped, and a little more */
 static double until_wrap(unsigned long page)
 {
@@ -258,61 +183,62 @@ static int wait_for_reservations(int n)
 
 struct sleeper {
 	pid_t pid;
-	int ask, answer;
+	int hold;
 };
 
-/*
- * A process that touches its areas and sleeps. Asked, it looks at its page
- * tables, and touches nothing: only current's are shown, or a process could be
- * looked at in its sleep.
- */
+/* A process that touches its areas and sleeps until sleeper_end() */
 static bool sleeper_start(struct sleeper *s)
 {
-	int ask[2], answer[2];
-	unsigned long addr;
+	int hold[2], ready[2];
 	char c;
 
-	if (pipe(ask) || pipe(answer))
+	if (pipe(hold) || pipe(ready))
 		return false;
 	s->pid = fork();
 	if (!s->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(ask[1]);
+		close(hold[1]);
 		areas_touch(&as);
-		/* Until the parent closes its end */
-		while (read(ask[0], &c, 1) == 1) {
-			addr = areas_io_page(&as);
-			if (write(answer[1], &addr, sizeof(addr)) !=
-			    sizeof(addr))
-				_exit(1);
-		}
+		close(ready[1]);
+		if (read(hold[0], &c, 1))
+			_exit(1);
 		/* It can still tell the time, and has nothing to die of */
 		areas_touch(&as);
 		_exit(clock_vdso(CLOCK_MONOTONIC) < 0);
 	}
-	close(ask[0]);
-	close(answer[1]);
-	s->ask = ask[1];
-	s->answer = answer[0];
-	return s->pid > 0;
+	close(hold[0]);
+	close(ready[1]);
+	s->hold = hold[1];
+	/* Its end of that is the last */
+	return s->pid > 0 && !read(ready[0], &c, 1) && !close(ready[0]);
 }
 
+/* Where it has the registers mapped, looked up from outside */
 static unsigned long sleeper_io_page(const struct sleeper *s)
 {
-	unsigned long addr;
+	unsigned long addr, found = 0;
+	unsigned long long pte;
+	unsigned int i;
 
-	if (write(s->ask, "?", 1) != 1 ||
-	    read(s->answer, &addr, sizeof(addr)) != sizeof(addr))
-		ksft_exit_fail_msg("the sleeping process is gone\n");
-	return addr;
+	for (i = 0; i < as.nr; i++) {
+		for (addr = as.area[i].start; addr < as.area[i].end;
+		     addr += AREAS_PAGE) {
+			pte = areas_pte(s->pid, addr);
+			if (pte == AREAS_NO_PTE)
+				ksft_exit_fail_msg("no PTE of process %d: %s\n",
+						   s->pid, strerror(errno));
+			if ((pte & PTE_ADDRESS) == registers)
+				found = addr;
+		}
+	}
+	return found;
 }
 
 static int sleeper_end(struct sleeper *s)
 {
 	int status = -1;
 
-	close(s->ask);
-	close(s->answer);
+	close(s->hold);
 	return waitpid(s->pid, &status, 0) == s->pid ? status : -1;
 }
 
@@ -328,7 +254,7 @@ static void test_taken_back(const char *other, unsigned long page, int before)
 	slept = sleeper_io_page(&s);
 	areas_touch(&as);
 	ksft_test_result(areas_io_page(&as) == page && slept == page,
-			 "registers at %#lx here and in a process about to sleep\n",
+			 "registers at %#lx here and, seen from outside, in a process that sleeps\n",
 			 page);
 	/* Out of everybody's sight while it does */
 	if (!clocksource_switch(other))
@@ -363,7 +289,7 @@ static void test_without(void)
 	struct sleeper s;
 	unsigned long addr;
 
-	test_calls(false, "without vdso_hpet=1");
+	clocks_report_calls("without vdso_hpet=1", CLOCK_CALLS, CLOCK_CALLS);
 	if (!sleeper_start(&s))
 		ksft_exit_fail_msg("cannot make a process: %s\n",
 				   strerror(errno));
@@ -395,7 +321,7 @@ int main(int argc, char **argv)
 						"kvm-clock", "acpi_pm" };
 	unsigned long page = 0;
 	double seconds = 5;
-	bool wrap = false;
+	bool wrap = false, booted;
 	unsigned int i;
 	int before;
 	char *end;
@@ -428,6 +354,8 @@ int main(int argc, char **argv)
 		ksft_exit_skip("no HPET in /proc/iomem\n");
 	if (areas_io_page(&as) == AREAS_UNKNOWN)
 		ksft_exit_skip("no debugfs or no CONFIG_PTDUMP_DEBUGFS: no page_tables\n");
+	if (areas_pte(0, as.area[0].start) == AREAS_NO_PTE)
+		ksft_exit_skip("no debugfs or no CONFIG_VVAR_DEBUGFS: no vvar/pte\n");
 	clocksource_settle();
 	for (i = 0; i < ARRAY_SIZE(others) && !other; i++) {
 		if (clocksource_available(others[i]))
@@ -444,11 +372,18 @@ int main(int argc, char **argv)
 
 	ksft_print_msg("HPET at %#llx, vdso_hpet=%d, other clocksource %s\n",
 		       registers, wanted, other);
-	ksft_set_plan(NR_CLOCKS * 2 + (wanted ? 8 + wrap : 2));
+	booted = wanted && clocksource_is("hpet");
+	ksft_set_plan(NR_CLOCKS * (2 + booted) + (wanted ? 8 + wrap : 2));
+	if (booted) {
+		areas_wait_for_io_page(&as, WAIT_MS);
+		clocks_report_calls("clocksource hpet since boot", 0, 1);
+	}
 	/* Not already in use, for what is reserved without it */
 	if (!clocksource_switch(other))
 		ksft_exit_fail_msg("cannot switch to clocksource %s\n", other);
 	areas_wait_for_no_io_page(&as, WAIT_MS);
+	if (wrap)
+		approach_wrap();
 	before = reservations();
 	if (!clocksource_switch("hpet"))
 		ksft_exit_fail_msg("cannot switch to clocksource hpet\n");
@@ -459,7 +394,8 @@ int main(int argc, char **argv)
 		if (!page)
 			ksft_exit_fail_msg("nothing more to see without them\n");
 		test_registers(page);
-		test_calls(true, "clocksource hpet");
+		/* A counter that reads 0 could be the tombstone */
+		clocks_report_calls("clocksource hpet", 0, 1);
 	}
 	if (wrap) {
 		uint32_t before = hpet_read(page, HPET_COUNTER), after;

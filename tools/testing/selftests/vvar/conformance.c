@@ -9,12 +9,16 @@
  * "improvement: " begins reads of pages with nothing behind them, which give
  * SIGBUS or EFAULT without vvar areas and zeros with them.
  *
+ * A 64-bit program has each image in turn. Built for 32 bits, it has the image
+ * of its exec, by compat system calls.
+ *
  * A test of the KTAP output passes if what it is about could be observed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -64,10 +68,40 @@ static const struct image {
 	const char *name;
 	int map;
 } images[] = {
+#ifdef __i386__
+	{ "compat" },
+#else
 	{ "64", AREAS_MAP_64 },
 	{ "x32", AREAS_MAP_X32 },
 	{ "32", AREAS_MAP_32 },
+#endif
 };
+
+#ifdef __i386__
+extern char int80[];
+asm(".pushsection .text; int80: int $0x80; ret; .popsection");
+
+/* libc's system calls go by the vDSO, which is taken to pieces here */
+static void leave_vdso(void)
+{
+	asm volatile("movl %0, %%gs:0x10" : : "r" (int80));
+}
+
+/* None but those of exec, which nobody has touched since */
+static bool make_areas(struct areas *as, const struct image *image)
+{
+	return areas_find(as, 0);
+}
+#else
+static void leave_vdso(void)
+{
+}
+
+static bool make_areas(struct areas *as, const struct image *image)
+{
+	return areas_renew(as, image->map);
+}
+#endif
 
 /* What a child has to say, shared with it */
 static struct report {
@@ -130,18 +164,29 @@ static void say_death(int status)
 		say("exit status %d\n", WEXITSTATUS(status));
 }
 
+static bool put_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool good = fd >= 0 &&
+		    write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
 /* Areas of @image, made afresh in this process, which is a child */
 static struct areas as;
 static bool native;		/* it is the image that libc knows */
 
 static void renew(const struct image *image, bool touch)
 {
-	if (!areas_renew(&as, image->map)) {
+	if (!make_areas(&as, image)) {
 		say("no areas of the %s image: %s\n", image->name,
 		    areas_outcome(-1));
 		_exit(1);
 	}
-	native = image->map == AREAS_MAP_64;
+	native = image == &images[0];
 	if (touch)
 		areas_touch(&as);
 }
@@ -205,22 +250,30 @@ static void see_maps(void)
 }
 
 /*
- * The areas in /proc/PID/smaps and numa_maps. Counters depend on how much a
- * fault maps.
+ * The areas in /proc/PID/smaps and numa_maps, and the sums. How many others have
+ * a page of vDSO text mapped depends on how much a fault maps.
  */
-static const char * const fixed[] = {
-	"Size:", "KernelPageSize:", "MMUPageSize:", "THPeligible:",
-	"ProtectionKey:", "VmFlags:", "Anonymous:", "AnonHugePages:",
-	"Shared_Hugetlb:", "Private_Hugetlb:", "Swap:",
+static const char * const shares[] = {
+	"Pss:", "Pss_Dirty:", "Shared_Clean:", "Private_Clean:",
 };
+
+static bool is_share(const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(shares); i++) {
+		if (!strcmp(key, shares[i]))
+			return true;
+	}
+	return false;
+}
 
 static void see_smaps(void)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "r");
 	char line[512], key[64], name[64];
 	unsigned long start, end;
-	bool area = false, is_fixed;
-	unsigned int i;
+	bool area = false, text = false;
 
 	if (!smaps)
 		_exit(1);
@@ -229,18 +282,32 @@ static void see_smaps(void)
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %63s", &start, &end,
 			   name) >= 2) {
 			area = areas_is_name(name);
+			text = !strcmp(name, "[vdso]");
 			if (area)
 				say("%s", strchr(line, ' '));
 			continue;
 		}
-		if (!area || sscanf(line, "%63s", key) != 1)
-			continue;
-		is_fixed = false;
-		for (i = 0; i < ARRAY_LEN(fixed); i++)
-			is_fixed |= !strcmp(key, fixed[i]);
-		say("%s%s", is_fixed ? "" : "# ", line);
+		if (area && sscanf(line, "%63s", key) == 1)
+			say("%s%s", text && is_share(key) ? "# " : "", line);
 	}
 	fclose(smaps);
+}
+
+/* All but what depends on the pages of libc that are cached, and on text */
+static void see_smaps_rollup(void)
+{
+	FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
+	char line[512], key[64];
+
+	if (!rollup || !fgets(line, sizeof(line), rollup))
+		_exit(1);
+	while (fgets(line, sizeof(line), rollup)) {
+		if (sscanf(line, "%63s", key) != 1)
+			_exit(1);
+		say("%s%s", is_share(key) || !strcmp(key, "Pss_File:") ? "# " :
+		    "", line);
+	}
+	fclose(rollup);
 }
 
 static void say_policies(void)
@@ -484,6 +551,105 @@ static void see_stores(void)
 	}
 }
 
+/*
+ * What the kernel's log says of a process that dies with its instruction pointer
+ * in an area, [vvar] or text that may not be executed
+ */
+static void say_segfault(const struct area *a)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), status;
+	char record[1024], *text;
+	ssize_t n;
+	pid_t pid;
+
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END) < 0)
+		_exit(1);
+	pid = fork();
+	if (!pid) {
+		if (mprotect((void *)a->start, a->end - a->start, PROT_READ))
+			_exit(1);
+		((void (*)(void))a->start)();
+		_exit(1);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+		_exit(1);
+	say("%s: %s,", a->name, strsignal(WTERMSIG(status)));
+	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		record[n > 0 ? n : 0] = 0;
+		text = strstr(record, " error ");
+		if (text && strstr(record, ": segfault at "))
+			say("%.*s", (int)strcspn(text, "\n"), text);
+	}
+	say("\n");
+	close(kmsg);
+}
+
+static void see_segfault(void)
+{
+	unsigned int i;
+
+	/* By default ten of them, and of the others, in five seconds */
+	if (!put_file("/proc/sys/kernel/printk_ratelimit", "0\n"))
+		_exit(1);
+	for (i = 0; i < as.nr; i++)
+		say_segfault(&as.area[i]);
+}
+
+/*
+ * The same in a trace of page faults with user stacks, which names the file of
+ * an address as long as the process lives
+ */
+#define TRACING		"/sys/kernel/tracing/"
+#define FAULT		TRACING "events/exceptions/page_fault_user/"
+
+static void say_user_stack(const struct area *a)
+{
+	bool innermost = false, said = false;
+	char line[512], *at;
+	FILE *trace;
+
+	snprintf(line, sizeof(line), "ip == %#lx\n", a->start);
+	if (mprotect((void *)a->start, a->end - a->start, PROT_READ) ||
+	    !put_file(FAULT "filter", line) ||
+	    !put_file(FAULT "enable", "1\n"))
+		_exit(1);
+	if (!sigsetjmp(areas_back, 1))
+		((void (*)(void))a->start)();
+	put_file(FAULT "enable", "0\n");
+	trace = fopen(TRACING "trace", "r");
+	if (!trace)
+		_exit(1);
+	while (fgets(line, sizeof(line), trace)) {
+		/* How many faults it took is another matter */
+		if (innermost && !said) {
+			at = strchr(line, '<');
+			if (at)
+				strcpy(at, "address\n");
+			say("%s:%s", a->name, line);
+			said = true;
+		}
+		innermost = strstr(line, "<user stack trace>");
+	}
+	fclose(trace);
+	if (truncate(TRACING "trace", 0))
+		_exit(1);
+}
+
+static void see_user_stack(void)
+{
+	unsigned int i;
+
+	signal(SIGSEGV, areas_on_signal);
+	if (!put_file(TRACING "trace_options", "sym-userobj\n") ||
+	    !put_file(TRACING "trace_options", "userstacktrace\n"))
+		_exit(1);
+	for (i = 0; i < as.nr; i++)
+		say_user_stack(&as.area[i]);
+	put_file(TRACING "trace_options", "nouserstacktrace\n");
+	put_file(TRACING "trace_options", "nosym-userobj\n");
+}
+
 static const struct view {
 	const char *name;
 	void (*see)(void);
@@ -491,6 +657,7 @@ static const struct view {
 } views[] = {
 	{ "maps", see_maps },
 	{ "smaps", see_smaps, true },
+	{ "smaps_rollup", see_smaps_rollup, true },
 	{ "numa_maps", see_numa_maps, true },
 	{ "status", see_status },
 	{ "map_files", see_map_files, true },
@@ -498,6 +665,8 @@ static const struct view {
 	{ "pagemap", see_pagemap, true },
 	{ "load", see_reads },
 	{ "store", see_stores },
+	{ "segfault", see_segfault },
+	{ "user stack", see_user_stack },
 };
 
 /* The status that a child has to end with, and at least a line from it */
@@ -535,17 +704,6 @@ static bool observe(const struct image *image, const struct view *view)
 
 static char core_pattern[256];
 
-static bool put_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool good = fd >= 0 &&
-		    write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 static void restore_core_pattern(void)
 {
 	if (core_pattern[0])
@@ -572,40 +730,39 @@ static bool divert_cores(void)
 
 static void say_nt_file(const char *desc, size_t size)
 {
-	const uint64_t *word = (const uint64_t *)desc;
+	const unsigned long *word = (const unsigned long *)desc;
 	const char *name, *end = desc + size;
-	uint64_t i, n;
+	unsigned long i, n;
 
-	if (size < 16)
+	if (size < 2 * sizeof(*word))
 		return;
 	n = word[0];
 	name = (const char *)(word + 2 + 3 * n);
-	say("NT_FILE: %llu entries, unit %llu\n", (unsigned long long)n,
-	    (unsigned long long)word[1]);
+	say("NT_FILE: %lu entries, unit %lu\n", n, word[1]);
 	for (i = 0; i < n && name < end; i++) {
-		say("NT_FILE: %llu pages at %llu %s\n", (unsigned long long)
+		say("NT_FILE: %lu pages at %lu %s\n",
 		    (word[3 + 3 * i] - word[2 + 3 * i]) / AREAS_PAGE,
-		    (unsigned long long)word[4 + 3 * i], name);
+		    word[4 + 3 * i], name);
 		name += strlen(name) + 1;
 	}
 }
 
-static void say_core_note(const char *core, const Elf64_Phdr *ph)
+static void say_core_note(const char *core, const ElfW(Phdr) *ph)
 {
 	const char *at = core + ph->p_offset, *end = at + ph->p_filesz;
-	const Elf64_Nhdr *note;
-	const uint64_t *aux;
+	const ElfW(Nhdr) *note;
+	const unsigned long *aux;
 	const char *desc;
 	unsigned int i;
 
 	while (at + sizeof(*note) <= end) {
-		note = (const Elf64_Nhdr *)at;
+		note = (const ElfW(Nhdr) *)at;
 		desc = at + sizeof(*note) + ((note->n_namesz + 3) & ~3U);
 		if (note->n_type == NT_FILE)
 			say_nt_file(desc, note->n_descsz);
 		else if (note->n_type == NT_AUXV)
-			for (i = 0, aux = (const uint64_t *)desc;
-			     i + 1 < note->n_descsz / 8; i += 2)
+			for (i = 0, aux = (const unsigned long *)desc;
+			     i + 1 < note->n_descsz / sizeof(*aux); i += 2)
 				if (aux[i] == AT_SYSINFO_EHDR)
 					say("AT_SYSINFO_EHDR: %s\n", aux[i + 1]
 					    == getauxval(AT_SYSINFO_EHDR) ?
@@ -618,15 +775,15 @@ static void say_core_note(const char *core, const Elf64_Phdr *ph)
 static bool say_core(const char *core, size_t size, const struct areas *was,
 		     const char *bytes)
 {
-	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)core;
+	const ElfW(Ehdr) *eh = (const ElfW(Ehdr) *)core;
 	unsigned int i, j, loads = 0, other = 0;
 	size_t b, differ, nonzero;
 
 	if (size < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
-	    eh->e_phoff + eh->e_phnum * sizeof(Elf64_Phdr) > size)
+	    eh->e_phoff + eh->e_phnum * sizeof(ElfW(Phdr)) > size)
 		return false;
 	for (i = 0; i < eh->e_phnum; i++) {
-		const Elf64_Phdr *ph = (const Elf64_Phdr *)(core + eh->e_phoff) +
+		const ElfW(Phdr) *ph = (const ElfW(Phdr) *)(core + eh->e_phoff) +
 				       i;
 		const struct area *a = NULL;
 
@@ -654,8 +811,9 @@ static bool say_core(const char *core, size_t size, const struct areas *was,
 				differ += core[ph->p_offset + b] != bytes[b];
 		}
 		say("PT_LOAD %s+%lu flags %#x filesz %lu memsz %lu align %lu ",
-		    a->name, (ph->p_vaddr - a->start) / AREAS_PAGE, ph->p_flags,
-		    ph->p_filesz, ph->p_memsz, ph->p_align);
+		    a->name, (unsigned long)(ph->p_vaddr - a->start) /
+		    AREAS_PAGE, ph->p_flags, (unsigned long)ph->p_filesz,
+		    (unsigned long)ph->p_memsz, (unsigned long)ph->p_align);
 		if (a->text && ph->p_filesz)
 			say("%s\n", differ ? "not as in memory" : "as in memory");
 		else
@@ -1075,7 +1233,8 @@ static long do_madvise(const struct op *op, char *addr, size_t len)
 static long do_process_madvise(const struct op *op, char *addr, size_t len)
 {
 	struct iovec iov = { addr, len };
-	int fd = syscall(SYS_pidfd_open, getpid(), 0);
+	int fd = syscall(SYS_pidfd_open, op->flags & REMOTE ? target : getpid(),
+			 0);
 
 	if (fd < 0)
 		return -1;
@@ -1300,7 +1459,8 @@ static long do_get_mempolicy(const struct op *op, char *addr, size_t len)
 	unsigned long mask[16] = { 0 };
 	int mode = -1;
 	long ret = syscall(SYS_get_mempolicy, &mode,
-			   op->a & MPOL_F_NODE ? NULL : mask, 1024, addr, op->a);
+			   op->a & MPOL_F_NODE ? NULL : mask, 8 * sizeof(mask),
+			   addr, op->a);
 
 	(void)len;
 	say(" mode %d mask %lx", mode, mask[0]);
@@ -1314,7 +1474,7 @@ static long do_mbind(const struct op *op, char *addr, size_t len)
 	long ret;
 
 	ret = syscall(SYS_mbind, addr, len, op->a, none ? NULL : &mask,
-		      none ? 0 : 64, op->b);
+		      none ? 0 : 8 * sizeof(mask), op->b);
 	if (!ret) {
 		say(" policy");
 		say_policies();
@@ -1326,7 +1486,7 @@ static long do_home_node(const struct op *op, char *addr, size_t len)
 {
 	unsigned long mask = 1;
 
-	if (syscall(SYS_mbind, addr, len, MPOL_BIND, &mask, 64, 0))
+	if (syscall(SYS_mbind, addr, len, MPOL_BIND, &mask, 8 * sizeof(mask), 0))
 		say(" mbind %s", areas_outcome(-1));
 	return syscall(450, addr, len, op->a, 0);
 }
@@ -1350,7 +1510,7 @@ static long do_migrate_pages(const struct op *op, char *addr, size_t len)
 	(void)op;
 	(void)addr;
 	(void)len;
-	return syscall(SYS_migrate_pages, 0, 64, &from, &to);
+	return syscall(SYS_migrate_pages, 0, 8 * sizeof(from), &from, &to);
 }
 
 static long do_process_vm(const struct op *op, char *addr, size_t len)
@@ -1384,7 +1544,7 @@ static long do_ptrace(const struct op *op, char *addr, size_t len)
 		/* The word itself may be anything */
 		return word == -1 && errno ? -1 : 0;
 	}
-	word = ptrace(op->a, target, addr, 0x1122334455667788);
+	word = ptrace(op->a, target, addr, (long)0x1122334455667788);
 	if (!word)
 		say(" reads %lx", ptrace(PTRACE_PEEKTEXT, target, addr, 0));
 	return word;
@@ -1402,9 +1562,9 @@ static long do_proc_mem(const struct op *op, char *addr, size_t len)
 	if (fd < 0)
 		return -1;
 	if (op->a)
-		ret = pwrite(fd, buf, len, (off_t)addr);
+		ret = pwrite(fd, buf, len, (uintptr_t)addr);
 	else
-		ret = pread(fd, buf, len, (off_t)addr);
+		ret = pread(fd, buf, len, (uintptr_t)addr);
 	close(fd);
 	return ret;
 }
@@ -1601,6 +1761,8 @@ static const struct call calls[] = {
 	{ "madvise(%ld)", { .call = do_madvise, .flags = FLAGS }, 100, 105 },
 	{ "process_madvise(%ld)", { .call = do_process_madvise }, 0, 30 },
 	{ "process_madvise(%ld)", { .call = do_process_madvise }, 100, 105 },
+	{ "process_madvise(another, %ld)", { .call = do_process_madvise,
+	  .flags = REMOTE }, 0, 30 },
 	{ "mincore", { .call = do_mincore } },
 	{ "mincore by nobody", { .call = do_mincore, .a = 1 } },
 	{ "mlock2(%ld)", { .call = do_mlock, .flags = FLAGS }, 0, 2 },
@@ -1817,7 +1979,7 @@ static bool map_image(const struct image *image)
 
 	/* layout, for the loop over targets */
 	if (!pid) {
-		if (!areas_renew(&as, image->map))
+		if (!make_areas(&as, image))
 			_exit(1);
 		memcpy(shared, &as, sizeof(as));
 		_exit(0);
@@ -1843,6 +2005,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s\n", argv[0]);
 		return 2;
 	}
+	leave_vdso();
 	/* Each line once: no child prints what the parent has buffered */
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	ksft_print_header();

@@ -43,6 +43,7 @@ help:
 ##   make selftests   the kernel's own on stock and patched, and ours
 ##   make programs    more of the kernel's own, and Debian's, on both
 ##   make conformance what user space sees, line by line against stock
+##   make conformance-lsm  the same with SELinux, IMA, IPE, KSM and soft-dirty
 ##   make model       the lock-free protocol in spin
 ##   make stress      races                         [DURATION=60]
 ##   make fuzz        random mm calls               [CALLS=20000]
@@ -188,7 +189,7 @@ programs: kernel-stock kernel-vvar tools
 
 # Programs of tools/testing/selftests/vvar that have a target of their own
 SELFTESTS = $(OUT)/selftests/vvar
-.PHONY: selftests-build conformance model stress fuzz perf-check
+.PHONY: selftests-build conformance conformance-lsm model stress fuzz perf-check
 selftests-build: kernel-vvar tools
 	@scripts/selftests build
 
@@ -197,6 +198,12 @@ conformance: kernel-stock tools
 	@scripts/deps gdb linux-perf
 	@scripts/kernel nohpet configs/nohpet.config
 	@scripts/conformance stock nohpet
+
+conformance-lsm: kernel-stock tools
+	@scripts/deps gdb linux-perf
+	@scripts/kernel lsm-stock configs/lsm.config
+	@scripts/kernel lsm configs/lsm.config
+	@scripts/conformance lsm-stock lsm
 
 model: deps
 	@tools/testing/selftests/vvar/model/run.sh

@@ -3,7 +3,8 @@
  * Count the page faults of the first use of vvar and vDSO: after exec, fork,
  * vfork, in a thread, in a time namespace, after mremap() and mlockall(), and
  * in a fresh mapping. With vvar.populate=1 vvar takes none, otherwise at most
- * one; vDSO text at most one.
+ * one, however many pages are in use; vDSO text at most one. The tracepoint
+ * vvar_fault counts the same as getrusage().
  *
  * Each case is a process of its own, because it takes an exec to get areas
  * that nobody has touched. Built for 64 bits, x32 and 32 bits.
@@ -14,6 +15,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -35,7 +37,9 @@ static struct areas as;
 /* What a case found, shared with the processes it makes */
 static struct found {
 	int done;
-	long vvar, text;
+	long vvar, text;	/* of pages in use, and of all of the text */
+	long holes;		/* of tombstones, which nobody publishes before */
+	long traced_vvar, traced_text;	/* or -1, if they can't be traced */
 } *found;
 
 static long faults(void)
@@ -45,6 +49,71 @@ static long faults(void)
 	if (getrusage(RUSAGE_THREAD, &usage))
 		_exit(1);
 	return usage.ru_minflt;
+}
+
+/* The tracepoint, in an instance that is there for all cases */
+#define INSTANCE "/sys/kernel/tracing/instances/vvar_first_touch"
+
+static bool put(const char *file, const char *text)
+{
+	char path[128];
+	bool good;
+	int fd;
+
+	snprintf(path, sizeof(path), INSTANCE "/%s", file);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	if (fd < 0)
+		return false;
+	good = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return good;
+}
+
+/* This task's faults from now on */
+static bool trace(void)
+{
+	char tid[32];
+
+	snprintf(tid, sizeof(tid), "%ld\n", syscall(SYS_gettid));
+	return put("set_event_pid", tid) && put("trace", "\n") &&
+	       put("events/vvar/vvar_fault/enable", "1\n");
+}
+
+static void trace_end(void)
+{
+	static char text[1 << 16];
+	size_t len = 0;
+	ssize_t n;
+	char *at;
+	int fd;
+
+	put("events/vvar/vvar_fault/enable", "0\n");
+	fd = open(INSTANCE "/trace", O_RDONLY);
+	if (fd < 0)
+		_exit(1);
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	found->traced_vvar = 0;
+	found->traced_text = 0;
+	for (at = text; (at = strstr(at, " vvar_fault: area=")); at++) {
+		if (strstr(at, "area=[vdso] ") == at + strlen(" vvar_fault: "))
+			found->traced_text++;
+		else
+			found->traced_vvar++;
+	}
+}
+
+static bool is_hole(unsigned long addr)
+{
+	unsigned long *word = (unsigned long *)addr;
+	unsigned int i;
+
+	for (i = 0; i < AREAS_PAGE / sizeof(*word); i++) {
+		if (word[i])
+			return false;
+	}
+	return true;
 }
 
 static void load(unsigned long addr)
@@ -59,36 +128,45 @@ static void load(unsigned long addr)
  */
 static void count(bool call)
 {
-	unsigned long vvar = 0, text = 0, end = 0, addr;
+	unsigned long addr;
 	struct timespec now = { 0 };
-	long before, after_text, after_vvar;
-	unsigned int i;
+	bool traced, text;
+	unsigned int i, pass;
+	long before;
 
-	for (i = 0; i < as.nr; i++) {
-		if (as.area[i].text) {
-			text = as.area[i].start;
-			end = as.area[i].end;
-		} else if (!vvar) {
-			vvar = as.area[i].start;
+	memset(found, 0, sizeof(*found));	/* its page, too, is there */
+	traced = trace();
+	faults();
+	for (pass = 0; pass < 2; pass++) {
+		text = !pass;
+		if (!text && call && !clock_gettime(9999, &now))
+			_exit(1);
+		for (i = 0; i < as.nr; i++) {
+			if (as.area[i].text != text)
+				continue;
+			for (addr = as.area[i].start; addr < as.area[i].end;
+			     addr += AREAS_PAGE) {
+				before = faults();
+				load(addr);
+				before = faults() - before;
+				if (text)
+					found->text += before;
+				else if (is_hole(addr))
+					found->holes += before;
+				else
+					found->vvar += before;
+			}
 		}
 	}
-	memset(found, 0, sizeof(*found));	/* its page, too, is there */
-	faults();
 	before = faults();
-	for (addr = text; addr < end; addr += AREAS_PAGE)
-		load(addr);
-	after_text = faults();
-
-	if (call && !clock_gettime(9999, &now))
-		_exit(1);
-	after_vvar = faults();
-	load(vvar);
-	/* In a time namespace it is two pages */
 	if (call)
 		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	found->text = after_text - before;
-	found->vvar = faults() - after_vvar;
+	found->vvar += faults() - before;
 	found->done = !call || now.tv_sec || now.tv_nsec;
+	if (traced)
+		trace_end();
+	else
+		found->traced_vvar = -1;
 }
 
 /* As it was before the case: with every area in use, or untouched */
@@ -341,7 +419,9 @@ static int run_test(const char *name)
 		if (skip && *skip)
 			printf("skip %s\n", skip);
 		else if (!skip && found->done)
-			printf("count %ld %ld\n", found->vvar, found->text);
+			printf("count %ld %ld %ld %ld %ld\n", found->vvar,
+			       found->text, found->holes, found->traced_vvar,
+			       found->traced_text);
 		else if (!skip)
 			printf("failed\n");
 		return 0;
@@ -350,11 +430,14 @@ static int run_test(const char *name)
 	return 2;
 }
 
-static void test(const struct test *t, long limit)
+static const char * const about[] = { "vvar", "vDSO", "traced" };
+
+static void test(const struct test *t, bool populate)
 {
 	char text[128] = "";
-	long vvar, faults_of_text;
+	long vvar, faults_of_text, holes, traced_vvar, traced_text;
 	int out[2], status;
+	unsigned int i;
 	FILE *report;
 	pid_t pid;
 
@@ -377,19 +460,30 @@ static void test(const struct test *t, long limit)
 		fclose(report);
 	waitpid(pid, &status, 0);
 	if (!strncmp(text, "skip ", 5) && !status) {
-		ksft_test_result_skip("%s, vvar: %s", t->name, text + 5);
-		ksft_test_result_skip("%s, vDSO: %s", t->name, text + 5);
-	} else if (sscanf(text, "count %ld %ld", &vvar, &faults_of_text) != 2 ||
-		   status) {
-		ksft_test_result_fail("%s, vvar: status %#x\n", t->name, status);
-		ksft_test_result_fail("%s, vDSO: status %#x\n", t->name, status);
+		for (i = 0; i < ARRAY_LEN(about); i++)
+			ksft_test_result_skip("%s, %s: %s", t->name, about[i],
+					      text + 5);
+	} else if (sscanf(text, "count %ld %ld %ld %ld %ld", &vvar,
+			  &faults_of_text, &holes, &traced_vvar,
+			  &traced_text) != 5 || status) {
+		for (i = 0; i < ARRAY_LEN(about); i++)
+			ksft_test_result_fail("%s, %s: status %#x\n", t->name,
+					      about[i], status);
 	} else {
-		ksft_test_result(vvar >= 0 && vvar <= limit,
-				 "%s, vvar: %ld faults, at most %ld\n", t->name,
-				 vvar, limit);
+		ksft_test_result(vvar >= 0 && vvar <= !populate,
+				 "%s, vvar: %ld faults, at most %d, and %ld in holes\n",
+				 t->name, vvar, !populate, holes);
 		ksft_test_result(faults_of_text >= 0 && faults_of_text <= 1,
 				 "%s, vDSO: %ld faults, at most 1\n", t->name,
 				 faults_of_text);
+		if (traced_vvar < 0)
+			ksft_test_result_skip("%s, traced: no " INSTANCE "\n",
+					      t->name);
+		else
+			ksft_test_result(traced_vvar == vvar + holes &&
+					 traced_text == faults_of_text,
+					 "%s, traced: %ld and %ld, as counted\n",
+					 t->name, traced_vvar, traced_text);
 	}
 }
 
@@ -415,8 +509,10 @@ int main(int argc, char **argv)
 				   populate);
 	populate = populate == 'Y' || populate == '1';
 	ksft_print_msg("vvar.populate=%d\n", populate);
-	ksft_set_plan(2 * ARRAY_LEN(tests));
+	ksft_set_plan(ARRAY_LEN(about) * ARRAY_LEN(tests));
+	mkdir(INSTANCE, 0700);
 	for (i = 0; i < ARRAY_LEN(tests); i++)
-		test(&tests[i], !populate);
+		test(&tests[i], populate);
+	rmdir(INSTANCE);
 	ksft_finished();
 }

@@ -38,13 +38,13 @@
 
 #include <linux/fs.h>
 #include <linux/futex.h>
-#include <linux/io_uring.h>
 #include <linux/mempolicy.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 
 #include "../kselftest.h"
 #include "areas.h"
+#include "ring.h"
 
 #ifndef PROCMAP_QUERY
 #error "needs the kernel's own headers: make headers, or KHDR_INCLUDES"
@@ -1569,38 +1569,6 @@ static long do_proc_mem(const struct op *op, char *addr, size_t len)
 	return ret;
 }
 
-/* One submission: the result of the call, or of the completion */
-static long ring_one(int fd, const struct io_uring_params *p, int opcode,
-		     int file, void *addr, size_t len)
-{
-	char *ring = mmap(NULL, 4 * AREAS_PAGE, PROT_READ | PROT_WRITE,
-			  MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	struct io_uring_sqe *sqe = mmap(NULL, AREAS_PAGE,
-					PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-					IORING_OFF_SQES);
-	struct io_uring_cqe *cqe;
-
-	if (ring == MAP_FAILED || sqe == MAP_FAILED)
-		return -1;
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = opcode;
-	sqe->fd = file;
-	sqe->addr = (uintptr_t)addr;
-	sqe->len = len;
-	((unsigned int *)(ring + p->sq_off.array))[0] = 0;
-	__atomic_store_n((unsigned int *)(ring + p->sq_off.tail), 1,
-			 __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL,
-		    0) != 1)
-		return -1;
-	cqe = (void *)(ring + p->cq_off.cqes);
-	if (cqe->res < 0) {
-		errno = -cqe->res;
-		return -1;
-	}
-	return cqe->res;
-}
-
 static long do_io_uring(const struct op *op, char *addr, size_t len)
 {
 	struct io_uring_params p = { 0 };
@@ -1622,7 +1590,7 @@ static long do_io_uring(const struct op *op, char *addr, size_t len)
 			return ret;
 		say(" registered");
 	}
-	return ring_one(fd, &p, op->a, file, addr, len);
+	return ring_one(fd, &p, op->a, 0, file, addr, len);
 }
 
 static long do_vmsplice(const struct op *op, char *addr, size_t len)

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
@@ -544,37 +545,40 @@ static void try_handles(void)
 }
 
 /*
- * BPF: an iterator over the VMAs, which may look at vm_file
+ * BPF: an iterator over the VMAs, which looks at vm_file and asks for its path
  */
-static int btf_func(const char *want)
-{
-	struct stat st;
-	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY);
-	const struct btf_header *hdr;
-	const struct btf_type *t;
-	const char *strings;
-	char *btf, *at, *end;
-	size_t more, done;
-	int id, found = 0;
-	ssize_t n;
+#define BTF		"/sys/kernel/btf/vmlinux"
 
-	if (fd < 0 || fstat(fd, &st))
-		return 0;
-	btf = malloc(st.st_size);
-	for (done = 0; btf && done < (size_t)st.st_size; done += n) {
-		n = read(fd, btf + done, st.st_size - done);
-		if (n <= 0)
-			break;
-	}
-	close(fd);
-	hdr = (const struct btf_header *)btf;
-	if (!btf || done != (size_t)st.st_size || hdr->magic != BTF_MAGIC)
-		goto out;
-	strings = btf + hdr->hdr_len + hdr->str_off;
+static const struct btf_type **btf_types;	/* by ID, from 1 */
+static const char *btf_strings;
+static int btf_nr;
+
+/* The kernel's types; stays */
+static bool btf_load(void)
+{
+	static char btf[64 << 20];
+	const struct btf_header *hdr = (const struct btf_header *)btf;
+	const struct btf_type *t;
+	char *at, *end;
+	size_t done = 0, more;
+	ssize_t n;
+	int fd;
+
+	fd = open(BTF, O_RDONLY);
+	while (fd >= 0 && (n = read(fd, btf + done, sizeof(btf) - done)) > 0)
+		done += n;
+	if (fd >= 0)
+		close(fd);
+	if (done < sizeof(*hdr) || hdr->magic != BTF_MAGIC)
+		return false;
+	btf_types = calloc(hdr->type_len / sizeof(*t) + 1, sizeof(*btf_types));
+	if (!btf_types)
+		return false;
+	btf_strings = btf + hdr->hdr_len + hdr->str_off;
 	at = btf + hdr->hdr_len + hdr->type_off;
-	end = at + hdr->type_len;
-	for (id = 1; at < end; id++) {
+	for (end = at + hdr->type_len; at < end; at += sizeof(*t) + more) {
 		t = (const struct btf_type *)at;
+		btf_types[++btf_nr] = t;
 		more = 0;
 		switch (BTF_INFO_KIND(t->info)) {
 		case BTF_KIND_INT:
@@ -589,72 +593,127 @@ static int btf_func(const char *want)
 		case BTF_KIND_UNION:
 		case BTF_KIND_DATASEC:
 		case BTF_KIND_ENUM64:
-			more = 12;
+			more = 12 * BTF_INFO_VLEN(t->info);
 			break;
 		case BTF_KIND_ENUM:
 		case BTF_KIND_FUNC_PROTO:
-			more = 8;
-			break;
-		case BTF_KIND_FUNC:
-			if (!strcmp(strings + t->name_off, want))
-				found = id;
+			more = 8 * BTF_INFO_VLEN(t->info);
 			break;
 		}
-		if (BTF_INFO_KIND(t->info) != BTF_KIND_INT &&
-		    BTF_INFO_KIND(t->info) != BTF_KIND_VAR &&
-		    BTF_INFO_KIND(t->info) != BTF_KIND_DECL_TAG &&
-		    BTF_INFO_KIND(t->info) != BTF_KIND_ARRAY)
-			more *= BTF_INFO_VLEN(t->info);
-		at += sizeof(*t) + more;
 	}
-out:
-	free(btf);
-	return found;
+	return true;
 }
 
-static void try_bpf(const struct areas *as)
+/* 0 if there is none */
+static int btf_id(unsigned int kind, const char *name)
 {
-	/* ctx: meta, task, vma; meta: seq; vma: vm_start */
-	static const struct bpf_insn insns[] = {
+	int id;
+
+	for (id = 1; id <= btf_nr; id++) {
+		if (BTF_INFO_KIND(btf_types[id]->info) == kind &&
+		    !strcmp(btf_strings + btf_types[id]->name_off, name))
+			return id;
+	}
+	return 0;
+}
+
+/* Where a member is in a struct, be it in one without a name; -1 for none */
+static int btf_offset(int id, const char *name)
+{
+	const struct btf_type *t = btf_types[id];
+	const struct btf_member *m = (const struct btf_member *)(t + 1);
+	unsigned int i, bits;
+	int in;
+
+	for (i = 0; id && i < BTF_INFO_VLEN(t->info); i++, m++) {
+		bits = BTF_INFO_KFLAG(t->info) ?
+		       BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset;
+		if (!strcmp(btf_strings + m->name_off, name))
+			return bits / 8;
+		if (btf_strings[m->name_off] ||
+		    (BTF_INFO_KIND(btf_types[m->type]->info) != BTF_KIND_STRUCT &&
+		     BTF_INFO_KIND(btf_types[m->type]->info) != BTF_KIND_UNION))
+			continue;
+		in = btf_offset(m->type, name);
+		if (in >= 0)
+			return bits / 8 + in;
+	}
+	return -1;
+}
+
+/* What the program below writes for each VMA, from its stack */
+struct seen {
+	uint64_t start;
+	uint64_t has_file;
+	int64_t len;		/* of the path, or an error */
+	char path[104];
+};
+
+#define SEEN(member)	((short)offsetof(struct seen, member) - (short)sizeof(struct seen))
+
+/* All VMAs of this process. How many, or 0 after a word about why not */
+static unsigned int walk_vmas(int func, int vm_start, int vm_file, int f_path,
+			      struct seen *seen, unsigned int max)
+{
+	/* ctx: meta, task, vma; meta: seq */
+	struct bpf_insn insns[64] = {
 		{ BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0 },
-		{ BPF_LDX | BPF_MEM | BPF_DW, 2, 6, 16, 0 },
-		{ BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 8, 0 },
-		{ BPF_LDX | BPF_MEM | BPF_DW, 3, 2, 0, 0 },
-		{ BPF_STX | BPF_MEM | BPF_DW, 10, 3, -8, 0 },
+		{ BPF_LDX | BPF_MEM | BPF_DW, 7, 6, 16, 0 },
+		{ BPF_JMP | BPF_JNE | BPF_K, 7, 0, 2, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	const struct bpf_insn rest[] = {
+		{ BPF_LDX | BPF_MEM | BPF_DW, 3, 7, vm_start, 0 },
+		{ BPF_STX | BPF_MEM | BPF_DW, 10, 3, SEEN(start), 0 },
+		{ BPF_LDX | BPF_MEM | BPF_DW, 8, 7, vm_file, 0 },
+		{ BPF_JMP | BPF_JEQ | BPF_K, 8, 0, 8, 0 },
+		{ BPF_ST | BPF_MEM | BPF_DW, 10, 0, SEEN(has_file), 1 },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 1, 8, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, f_path },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, SEEN(path) },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, sizeof(seen->path) },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_d_path },
+		{ BPF_STX | BPF_MEM | BPF_DW, 10, 0, SEEN(len), 0 },
 		{ BPF_LDX | BPF_MEM | BPF_DW, 1, 6, 0, 0 },
 		{ BPF_LDX | BPF_MEM | BPF_DW, 1, 1, 0, 0 },
 		{ BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0 },
-		{ BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -8 },
-		{ BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 8 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, SEEN(start) },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, sizeof(*seen) },
 		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_seq_write },
 		{ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 },
 		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
 	};
 	union bpf_iter_link_info who = { .task.pid = getpid() };
+	static char log[1 << 16];
 	union bpf_attr attr;
-	unsigned long starts[512];
-	unsigned int i, j, found = 0;
-	int func, prog, link = -1, iter = -1;
+	unsigned int i, n = 5;
+	int prog, link = -1, iter = -1;
 	size_t got_bytes = 0;
-	ssize_t n;
+	ssize_t len;
 
-	func = btf_func("bpf_iter_task_vma");
-	if (!func) {
-		ksft_test_result_skip("BPF task_vma: no BTF of the kernel\n");
-		return;
-	}
+	for (i = 0; i < sizeof(*seen) / 8; i++)
+		insns[n++] = (struct bpf_insn) {
+			BPF_ST | BPF_MEM | BPF_DW, 10, 0, SEEN(start) + 8 * i, 0
+		};
+	memcpy(insns + n, rest, sizeof(rest));
+	n += ARRAY_LEN(rest);
+
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_TRACING;
 	attr.expected_attach_type = BPF_TRACE_ITER;
 	attr.attach_btf_id = func;
 	attr.insns = (uintptr_t)insns;
-	attr.insn_cnt = ARRAY_LEN(insns);
+	attr.insn_cnt = n;
 	attr.license = (uintptr_t)"GPL";
+	attr.log_level = 1;
+	attr.log_buf = (uintptr_t)log;
+	attr.log_size = sizeof(log);
 	prog = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (prog < 0) {
-		ksft_test_result_skip("BPF task_vma: BPF_PROG_LOAD: %s\n",
-				      strerror(errno));
-		return;
+		ksft_print_msg("BPF_PROG_LOAD: %s: %s\n", strerror(errno), log);
+		return 0;
 	}
 	memset(&attr, 0, sizeof(attr));
 	attr.link_create.prog_fd = prog;
@@ -667,22 +726,68 @@ static void try_bpf(const struct areas *as)
 		attr.iter_create.link_fd = link;
 		iter = syscall(SYS_bpf, BPF_ITER_CREATE, &attr, sizeof(attr));
 	}
-	while (iter >= 0 && got_bytes < sizeof(starts)) {
-		n = read(iter, (char *)starts + got_bytes,
-			 sizeof(starts) - got_bytes);
-		if (n <= 0)
+	if (iter < 0)
+		ksft_print_msg("%s: %s\n", link < 0 ? "BPF_LINK_CREATE" :
+			       "BPF_ITER_CREATE", strerror(errno));
+	while (iter >= 0 && got_bytes < max * sizeof(*seen)) {
+		len = read(iter, (char *)seen + got_bytes,
+			   max * sizeof(*seen) - got_bytes);
+		if (len <= 0)
 			break;
-		got_bytes += n;
+		got_bytes += len;
 	}
-	for (i = 0; i < as->nr; i++) {
-		for (j = 0; j < got_bytes / sizeof(starts[0]); j++)
-			found += starts[j] == as->area[i].start;
-	}
-	ksft_test_result(found == as->nr, "BPF task_vma: %zu VMAs, %u areas\n",
-			 got_bytes / sizeof(starts[0]), found);
 	close(iter);
 	close(link);
 	close(prog);
+	return got_bytes / sizeof(*seen);
+}
+
+/* @file: where WORK_FILE is mapped. No path leads to what an area has for a file */
+static void try_bpf(const struct areas *as, unsigned long file)
+{
+	static struct seen seen[512];
+	unsigned int i, j, nr, found = 0, bad = 0;
+	int func, vma, vm_start, vm_file, f_path;
+	bool real = false;
+
+	if (!btf_load()) {
+		ksft_test_result_skip("BPF task_vma: no " BTF ", CONFIG_DEBUG_INFO_BTF is off\n");
+		return;
+	}
+	func = btf_id(BTF_KIND_FUNC, "bpf_iter_task_vma");
+	if (!func) {
+		ksft_test_result_skip("BPF task_vma: no bpf_iter_task_vma in " BTF ", CONFIG_BPF_SYSCALL or CONFIG_PROC_FS is off\n");
+		return;
+	}
+	vma = btf_id(BTF_KIND_STRUCT, "vm_area_struct");
+	vm_start = btf_offset(vma, "vm_start");
+	vm_file = btf_offset(vma, "vm_file");
+	f_path = btf_offset(btf_id(BTF_KIND_STRUCT, "file"), "f_path");
+	if (vm_start < 0 || vm_file < 0 || f_path < 0) {
+		ksft_test_result_fail("BPF task_vma: " BTF " has no vm_start, vm_file or f_path\n");
+		return;
+	}
+	nr = walk_vmas(func, vm_start, vm_file, f_path, seen, ARRAY_LEN(seen));
+	for (j = 0; j < nr; j++) {
+		struct seen *s = &seen[j];
+
+		s->path[sizeof(s->path) - 1] = 0;
+		real |= s->start == file && s->has_file &&
+			!strcmp(s->path, WORK_FILE);
+		for (i = 0; i < as->nr; i++) {
+			if (s->start != as->area[i].start)
+				continue;
+			found++;
+			ksft_print_msg("BPF: %s has %s file, path %lld '%s'\n",
+				       as->area[i].name,
+				       s->has_file ? "a" : "no",
+				       (long long)s->len, s->path);
+			bad += s->path[0] && !got(open(s->path, O_PATH));
+		}
+	}
+	ksft_test_result(found == as->nr && real && !bad,
+			 "BPF task_vma: %u VMAs, %u areas, a real file %sfound, %u paths that lead somewhere\n",
+			 nr, found, real ? "" : "not ", bad);
 }
 
 static void find_probes(void)
@@ -807,7 +912,7 @@ int main(int argc, char **argv)
 	try_names();
 	try_mount("vvarfs");
 	try_handles();
-	try_bpf(&as);
+	try_bpf(&as, (unsigned long)file);
 	fds = count_fds(&ours);
 	ksft_test_result(!ours && fds == fds_before,
 			 "/proc/self/fd has none of them (%u fds)\n", fds);

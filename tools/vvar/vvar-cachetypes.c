@@ -234,11 +234,11 @@ static bool page_table_line(char *line, size_t size)
 	return found;
 }
 
-#define PTE_RW		(1ULL << 1)
-#define PTE_PWT		(1ULL << 3)
-#define PTE_PCD		(1ULL << 4)
-#define PTE_PAT		(1ULL << 7)
-#define PTE_NX		(1ULL << 63)
+#define PTE_RW		0x2
+#define PTE_PWT		0x8
+#define PTE_PCD		0x10
+#define PTE_PAT		0x80
+#define PTE_NX		0x8000000000000000ULL
 #define PTE_FRAME	0x000ffffffffff000ULL
 
 /* The PTE of the test area, 0 for none; @enc tells encrypted from shared memory */

@@ -18,7 +18,6 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -59,6 +58,16 @@
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
+#endif
+
+#ifdef __i386__
+#define Elf_Ehdr	Elf32_Ehdr
+#define Elf_Nhdr	Elf32_Nhdr
+#define Elf_Phdr	Elf32_Phdr
+#else
+#define Elf_Ehdr	Elf64_Ehdr
+#define Elf_Nhdr	Elf64_Nhdr
+#define Elf_Phdr	Elf64_Phdr
 #endif
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
@@ -606,8 +615,9 @@ static void see_segfault(void)
 static void say_user_stack(const struct area *a)
 {
 	bool innermost = false, said = false;
-	char line[512], *at;
+	char line[512];
 	FILE *trace;
+	int n;
 
 	snprintf(line, sizeof(line), "ip == %#lx\n", a->start);
 	if (mprotect((void *)a->start, a->end - a->start, PROT_READ) ||
@@ -623,10 +633,9 @@ static void say_user_stack(const struct area *a)
 	while (fgets(line, sizeof(line), trace)) {
 		/* How many faults it took is another matter */
 		if (innermost && !said) {
-			at = strchr(line, '<');
-			if (at)
-				strcpy(at, "address\n");
-			say("%s:%s", a->name, line);
+			n = strcspn(line, "<\n");
+			say("%s:%.*s%s\n", a->name, n, line,
+			    line[n] == '<' ? "address" : "");
 			said = true;
 		}
 		innermost = strstr(line, "<user stack trace>");
@@ -747,16 +756,16 @@ static void say_nt_file(const char *desc, size_t size)
 	}
 }
 
-static void say_core_note(const char *core, const ElfW(Phdr) *ph)
+static void say_core_note(const char *core, const Elf_Phdr *ph)
 {
 	const char *at = core + ph->p_offset, *end = at + ph->p_filesz;
-	const ElfW(Nhdr) *note;
+	const Elf_Nhdr *note;
 	const unsigned long *aux;
 	const char *desc;
 	unsigned int i;
 
 	while (at + sizeof(*note) <= end) {
-		note = (const ElfW(Nhdr) *)at;
+		note = (const Elf_Nhdr *)at;
 		desc = at + sizeof(*note) + ((note->n_namesz + 3) & ~3U);
 		if (note->n_type == NT_FILE)
 			say_nt_file(desc, note->n_descsz);
@@ -775,15 +784,15 @@ static void say_core_note(const char *core, const ElfW(Phdr) *ph)
 static bool say_core(const char *core, size_t size, const struct areas *was,
 		     const char *bytes)
 {
-	const ElfW(Ehdr) *eh = (const ElfW(Ehdr) *)core;
+	const Elf_Ehdr *eh = (const Elf_Ehdr *)core;
 	unsigned int i, j, loads = 0, other = 0;
 	size_t b, differ, nonzero;
 
 	if (size < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
-	    eh->e_phoff + eh->e_phnum * sizeof(ElfW(Phdr)) > size)
+	    eh->e_phoff + eh->e_phnum * sizeof(Elf_Phdr) > size)
 		return false;
 	for (i = 0; i < eh->e_phnum; i++) {
-		const ElfW(Phdr) *ph = (const ElfW(Phdr) *)(core + eh->e_phoff) +
+		const Elf_Phdr *ph = (const Elf_Phdr *)(core + eh->e_phoff) +
 				       i;
 		const struct area *a = NULL;
 
@@ -1536,6 +1545,7 @@ static long do_process_vm_local(const struct op *op, char *addr, size_t len)
 
 static long do_ptrace(const struct op *op, char *addr, size_t len)
 {
+	const uint64_t poke = 0x1122334455667788;
 	long word;
 
 	(void)len;
@@ -1544,7 +1554,7 @@ static long do_ptrace(const struct op *op, char *addr, size_t len)
 		/* The word itself may be anything */
 		return word == -1 && errno ? -1 : 0;
 	}
-	word = ptrace(op->a, target, addr, (long)0x1122334455667788);
+	word = ptrace(op->a, target, addr, (long)poke);
 	if (!word)
 		say(" reads %lx", ptrace(PTRACE_PEEKTEXT, target, addr, 0));
 	return word;

@@ -302,19 +302,27 @@ static void see_smaps(void)
 	fclose(smaps);
 }
 
-/* All but what depends on the pages of libc that are cached, and on text */
+/* All but how much memory of its own the process happens to have touched */
 static void see_smaps_rollup(void)
 {
+	static const char * const own[] = {
+		"Rss:", "Pss_Anon:", "Pss_File:", "Private_Dirty:", "Referenced:",
+		"Anonymous:",
+	};
 	FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
 	char line[512], key[64];
+	bool varies;
+	unsigned int i;
 
 	if (!rollup || !fgets(line, sizeof(line), rollup))
 		_exit(1);
 	while (fgets(line, sizeof(line), rollup)) {
 		if (sscanf(line, "%63s", key) != 1)
 			_exit(1);
-		say("%s%s", is_share(key) || !strcmp(key, "Pss_File:") ? "# " :
-		    "", line);
+		varies = is_share(key);
+		for (i = 0; i < ARRAY_LEN(own); i++)
+			varies |= !strcmp(key, own[i]);
+		say("%s%s", varies ? "# " : "", line);
 	}
 	fclose(rollup);
 }

@@ -3,8 +3,10 @@
  * Test hooks in debugfs vvar/:
  *
  *   replace	write a number: so many times, the hvclock slot of [vvar] is
- *		replaced by a page of zeros and by the tombstone. Read: how often
- *		so far. Not for Hyper-V guests.
+ *		replaced by one page, another and the tombstone, which is what
+ *		it shows in the end. A page's last word is VVAR_LIVE, and
+ *		VVAR_DEAD from when the slot should show it to nobody any more.
+ *		Read: how often so far. Not for Hyper-V guests.
  *   slot	write "PFN TYPE": slot 0 of a test area shows that page with cache
  *		type WB, WC, UC-, UC, WT or WP, or fails. Read: what was asked
  *		and granted.
@@ -40,6 +42,8 @@ static struct vvar_area test_area = {
 };
 
 #define HVCLOCK_SLOT	2
+#define VVAR_LIVE	0x4556494cUL
+#define VVAR_DEAD	0x44414544UL
 
 static char slot_result[80] = "none\n";
 static unsigned long replaced;
@@ -160,27 +164,41 @@ static int replace_get(void *data, u64 *val)
 	return 0;
 }
 
-/* A page of zeros is to a reader what the tombstone is, but for its pfn */
+/* But for the last word, a page is to a reader in the vDSO what the tombstone is */
 static int replace_set(void *data, u64 times)
 {
-	static struct page *page;
-	u64 i;
+	static unsigned long *page[2];
+	const unsigned int last = PAGE_SIZE / sizeof(long) - 1;
+	unsigned int i, step;
+	int ret = 0, err;
 
 	guard(mutex)(&debug_mutex);
-	if (!page)
-		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!page)
-		return -ENOMEM;
-	for (i = 0; i < times && !signal_pending(current); i++) {
-		int ret = i & 1 ? vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT) :
-			  vvar_pat_set_slot(&vvar_area, HVCLOCK_SLOT,
-					    page_to_pfn(page), _PAGE_CACHE_MODE_WB, 0, NULL);
-
-		if (ret)
-			return ret;
-		WRITE_ONCE(replaced, replaced + 1);
+	for (i = 0; i < ARRAY_SIZE(page); i++) {
+		if (!page[i])
+			page[i] = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!page[i])
+			return -ENOMEM;
 	}
-	return vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+	for (step = 0; times && !signal_pending(current); times--) {
+		if (step < ARRAY_SIZE(page)) {
+			WRITE_ONCE(page[step][last], VVAR_LIVE);
+			ret = vvar_pat_set_slot(&vvar_area, HVCLOCK_SLOT,
+						PHYS_PFN(__pa(page[step])),
+						_PAGE_CACHE_MODE_WB, 0, NULL);
+		} else {
+			ret = vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+		}
+		if (ret)
+			break;
+		if (step)
+			WRITE_ONCE(page[step - 1][last], VVAR_DEAD);
+		WRITE_ONCE(replaced, replaced + 1);
+		step = (step + 1) % (ARRAY_SIZE(page) + 1);
+	}
+	err = vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+	for (i = 0; !err && i < ARRAY_SIZE(page); i++)
+		WRITE_ONCE(page[i][last], VVAR_DEAD);
+	return ret ?: err;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(replace_fops, replace_get, replace_set, "%llu\n");
 

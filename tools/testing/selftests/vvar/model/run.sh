@@ -170,7 +170,7 @@ cat <<END
 # P3 no access to a freed page table
 # P4 every touch ends (no lost publish that loops for ever)
 # P5 a present PTE is never overwritten, a page table is freed empty
-# P6 no page of a time namespace that was left
+# P6 no page of a time namespace that was left, nor the view without one
 # The safety properties and the absence of deadlock are checked together.
 END
 
@@ -191,14 +191,14 @@ holds "$safe" "1 thread, 2 replaces, mmap with populate" \
 	"-DMAP -DUSERS=1 -DSTRAY"
 holds "$safe" "2 threads that touch once, 1 replace, mmap with populate" \
 	"-DMAP -DREPLACES=1 -DTOUCHES=1"
-holds "$safe P6" "1 thread, kthread, 2 joins" \
-	"-DJOIN=2 -DKTHREAD -DREPLACES=0 -DTOUCHES=3"
+holds "$safe P6" "1 thread, kthread, 2 joins, 1 replace" \
+	"-DJOIN=2 -DKTHREAD -DREPLACES=1"
+holds "$safe P6" "1 thread, kthread, 2 joins with populate, 1 replace" \
+	"-DJOIN=2 -DKTHREAD -DREPLACES=1 -DPOPULATE"
 holds "$safe P6" "1 thread, kthread, 2 joins, munmap" \
 	"-DJOIN=2 -DKTHREAD -DREPLACES=0 -DMUNMAP -DSTRAY"
-holds "$safe P6" "1 thread, kthread, 2 joins that switch first, 2 replaces" \
-	"-DJOIN=2 -DKTHREAD -DSWITCH_FIRST -DTOUCHES=3 -DSTRAY"
-holds "$safe P6" "1 thread, kthread, 2 joins that switch first, 1 replace, munmap" \
-	"-DJOIN=2 -DKTHREAD -DSWITCH_FIRST -DREPLACES=1 -DMUNMAP"
+holds "$safe P6" "1 thread, kthread, 2 joins with populate, munmap" \
+	"-DJOIN=2 -DKTHREAD -DREPLACES=0 -DMUNMAP -DSTRAY -DPOPULATE"
 
 holds P4 "2 threads, 2 replaces" "-DLIVENESS -DSTRAY"
 holds P4 "2 threads, 1 replace, munmap" \
@@ -208,7 +208,7 @@ holds P4 "parent, child, 1 replace, fork" \
 holds P4 "1 thread, 1 replace, mremap" \
 	"-DLIVENESS -DMREMAP -DUSERS=1 -DREPLACES=1"
 holds P4 "1 thread, kthread, 2 joins, 1 replace" \
-	"-DLIVENESS -DJOIN=2 -DKTHREAD -DREPLACES=1 -DSWITCH_FIRST"
+	"-DLIVENESS -DJOIN=2 -DKTHREAD -DREPLACES=1 -DPOPULATE"
 
 breaks P1 "no grace period" "-DM_NO_GP"
 breaks P1 "grace period before the store" "-DM_GP_FIRST"
@@ -241,15 +241,19 @@ breaks P4 "fault leaves out a slot that is not in use" \
 breaks P5 "publish with a plain store" "-DM_PLAIN_STORE"
 breaks P5 "mremap: new VMA not write-locked" \
 	"-DMREMAP -DREPLACES=1 -DM_MOVE_NO_VMA_LOCK"
-breaks P6 "setns: zap without populate before the switch" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_NO_POPULATE"
-# What the core relies on: the time data's own slot is never replaced meanwhile
-breaks P6 "setns: time data replaced between populate and switch" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=1"
-breaks P6 "setns: switch first, but mmap_lock for read, a kthread between" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DSWITCH_FIRST -DM_JOIN_READ_LOCK"
+breaks P1 "replace: timens_slot not zapped" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=1 -DM_REPLACE_ONE_PTE"
+breaks P6 "setns: switch last, after the zap" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_SWITCH_LAST"
+# The PTE that populate has set keeps the kthread off, but for a replace
+breaks P6 "setns: switch last, after zap and populate, and a replace between" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=1 -DPOPULATE -DM_SWITCH_LAST"
+breaks P6 "setns: timens_slot not zapped" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DPOPULATE -DM_JOIN_ONE_PTE"
+breaks P6 "setns: mmap_lock for read, a kthread between switch and zap" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_READ_LOCK"
 breaks P6 "setns: old namespace let go with the switch, before the zap" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DSWITCH_FIRST -DM_PUT_BEFORE_ZAP"
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_PUT_BEFORE_ZAP"
 
 # The head of a litmus test says what herd7 must find: Never or Sometimes
 for t in "$here"/*.litmus; do

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The lock-free fault path of an area (mm/vvar_fault.c) against everything
- * that takes its PTEs away, for spin. One slot, one PTE in each of two VMAs.
+ * that takes its PTEs away, for spin. One slot, one PTE in each of two VMAs; or,
+ * with JOIN, two PTEs in one VMA: the time data's, where a time namespace has a
+ * page of its own, and timens_slot's, where the namespace has the time data.
  *
  * Each step names the kernel function that it stands for. What happens under
  * a lock that all parties take is one step where that loses nothing; what the
@@ -17,9 +19,9 @@
  *	MREMAP		VMA 0 moves to VMA 1, in the same mm
  *	MUNMAP		VMA 0 is unmapped (the child's VMA 1 with FORK)
  *	MAP		VMA 1 is mapped into the same mm and populated
- *	JOIN=n		user 0 joins n time namespaces, one after another, as
- *			vvar_area_join_timens() does: zap, populate, switch
- *	SWITCH_FIRST	the namespace is switched before the zap
+ *	JOIN=n		user 0 joins n time namespaces, one after another:
+ *			switch, zap, and with
+ *	POPULATE	(vvar.populate=1) populate
  *	KTHREAD		the last user is a kthread that has borrowed the mm
  *	STRAY		clearing a PTE may leave A/D bits (pte_none() is true)
  *	LOCKED		the fault publishes under the PTE lock (vvar.locked=1)
@@ -53,10 +55,18 @@
 #define MM(v)		0
 #endif
 
+/* The VMA and page table of PTE v: with JOIN, PTE 1 is timens_slot's */
+#if JOIN
+#define VMA(v)		0
+#else
+#define VMA(v)		(v)
+#endif
+
 /* A PTE: 0 or a page; a stray bit alone still is pte_none() */
 #define STRAY_BIT	64
 #define pte_none(p)	((p) == 0 || (p) == STRAY_BIT)
-/* The pages: of the slot's k-th content, of the k-th time namespace */
+/* The pages: of the slot's k-th content, tombstone, of the k-th time namespace */
+#define TOMBSTONE	16
 #define NS_PAGE		32
 
 byte slot = 1;			/* area->slots[]: a page, 1.. */
@@ -66,7 +76,7 @@ byte ns = 0;			/* current->nsproxy->time_ns */
 byte live = 1;			/* older pages of the slot were replaced */
 byte live_ns = 0;		/* older namespaces were left */
 
-byte pte[2];			/* the one PTE, in the page table of VMA v */
+byte pte[2];			/* in the page table of VMA(v) */
 bool pmd[2];			/* the table is installed */
 bool freed[2];			/* the table is free */
 bool ptl[2];
@@ -86,7 +96,7 @@ byte imap_r;
 
 byte flushing[2];		/* mm->tlb_flush_pending */
 byte tlb[THREADS];		/* one entry for each thread's CPU: page, */
-bit tlb_vma[THREADS];		/* and what it translates */
+bit tlb_pte[THREADS];		/* and the PTE that it is of */
 
 bool rcu[THREADS];		/* in an RCU read-side section */
 bool gp_waits[THREADS];		/* that the grace period must wait for */
@@ -100,12 +110,13 @@ byte nr_ended = 0;			/* threads that have ended */
  * P3	no access to a page table that was freed
  * P4	every touch ends: no lost publish that loops for ever
  * P5	a PTE that is present is never overwritten, a table is freed empty
- * P6	no page of a time namespace that was left
+ * P6	no page of a time namespace that was left, nor the view without one
  */
 #define must(p, x)	assert((x) || p == 0)
-#define must_show(p, page)					\
-	must(p, (page) >= NS_PAGE || (page) >= live);		\
-	must(6, (page) >= NS_PAGE -> (page) - NS_PAGE >= live_ns : live_ns == 0)
+#define must_show(p, v, page)					\
+	must(p, (page) >= live);				\
+	must(6, ((page) >= NS_PAGE -> (page) - NS_PAGE >= live_ns : \
+		live_ns == 0 || (v == 1 && (page) != TOMBSTONE)))
 
 inline lock(l)
 {
@@ -128,11 +139,11 @@ inline set_pte(v, p)
 {
 	must(3, !freed[v]);
 	must(5, pte_none(pte[v]));
-	must_show(1, p);
+	must_show(1, v, p);
 	pte[v] = p
 }
 
-/* flush_tlb_range() of a VMA, or flush_tlb_mm() if @all */
+/* flush_tlb_range() of a PTE, or flush_tlb_mm() if @all */
 inline flush_tlb(v, all)
 {
 	d_step {
@@ -140,8 +151,8 @@ inline flush_tlb(v, all)
 		do
 		:: i < THREADS ->
 			if
-			:: tlb[i] != 0 && (tlb_vma[i] == v ||
-			   all && MM(tlb_vma[i]) == MM(v)) -> tlb[i] = 0
+			:: tlb[i] != 0 && (tlb_pte[i] == v ||
+			   all && MM(tlb_pte[i]) == MM(v)) -> tlb[i] = 0
 			:: else
 			fi;
 			i++
@@ -173,6 +184,53 @@ inline imap_lock_write()
 	atomic { !imap_w && imap_r == 0 -> imap_w = true }
 }
 
+/* What vvar_publish_slots() finds for PTE v in the namespace @view */
+inline read_word(v, view)
+{
+	if
+	:: JOIN && v == 1 && view == 0 -> word = TOMBSTONE
+	:: JOIN && v == 0 && view != 0 -> word = NS_PAGE + view
+	:: else -> word = slot
+	fi
+}
+
+/* vvar_publish() */
+inline publish(v, view)
+{
+#ifndef M_WORD_BEFORE_RCU
+	read_word(v, view);
+#endif
+	/* ptep_get_lockless() */
+	atomic { must(3, !freed[VMA(v)]); old = pte[v] };
+	if
+#ifdef M_ONLY_IN_USE
+	:: pte_none(old) && in_use ->
+#else
+	:: pte_none(old) ->
+#endif
+		/* arch_vvar_try_set_pte() */
+		atomic {
+			must(3, !freed[VMA(v)]);
+			if
+#if defined(M_PLAIN_STORE) || defined(LOCKED)
+			:: true ->
+#else
+#ifdef M_COMPARE_ZERO
+			:: pte[v] == 0 ->
+#else
+			:: pte[v] == old ->
+#endif
+#endif
+				must(5, pte_none(pte[v]));
+				must(1, word >= live);
+				pte[v] = word
+			:: else
+			fi
+		}
+	:: else
+	fi
+}
+
 /*
  * vvar_map_pages(): in RCU, with the VMA's read lock or mmap_lock. And
  * vvar_populate(), with mmap_lock held for write. @view is the namespace.
@@ -186,50 +244,27 @@ inline map_pages(t, v, view)
 	/* pmd_install(): under the PMD lock */
 	atomic {
 		if
-		:: !pmd[v] -> must(3, !freed[v]); pmd[v] = true
+		:: !pmd[VMA(v)] -> must(3, !freed[VMA(v)]); pmd[VMA(v)] = true
 		:: else
 		fi
 	}
-#ifndef M_WORD_BEFORE_RCU
-	if
-	:: view == 0 -> word = slot
-	:: else -> word = NS_PAGE + view
-	fi;
-#endif
 #ifdef LOCKED
-	lock(ptl[v]);			/* vvar_publish_locked() */
+	lock(ptl[VMA(v)]);		/* vvar_publish_slow() */
 #endif
-	/* ptep_get_lockless() */
-	atomic { must(3, !freed[v]); old = pte[v] };
+#if JOIN
+	/* Both are mapped around the other, timens_slot in a namespace */
+	seen = view;			/* vvar_timens_page() */
+	publish(0, seen);
 	if
-#ifdef M_ONLY_IN_USE
-	:: pte_none(old) && in_use ->
-#else
-	:: pte_none(old) ->
-#endif
-		/* arch_vvar_try_set_pte() */
-		atomic {
-			must(3, !freed[v]);
-			if
-#if defined(M_PLAIN_STORE) || defined(LOCKED)
-			:: true ->
-#else
-#ifdef M_COMPARE_ZERO
-			:: pte[v] == 0 ->
-#else
-			:: pte[v] == old ->
-#endif
-#endif
-				must(5, pte_none(pte[v]));
-				must(1, word >= NS_PAGE || word >= live);
-				pte[v] = word
-			:: else
-			fi
-		}
+	:: v == 1 || seen != 0 -> publish(1, seen)
 	:: else
 	fi;
+	seen = 0;
+#else
+	publish(v, view);
+#endif
 #ifdef LOCKED
-	ptl[v] = false;
+	ptl[VMA(v)] = false;
 #endif
 	atomic {
 		word = 0;
@@ -240,14 +275,16 @@ inline map_pages(t, v, view)
 }
 
 /*
- * A thread that touches VMA 0 or 1 until it has read TOUCHES times, or got a
+ * A thread that touches PTE 0 or 1 until it has read TOUCHES times, or got a
  * SIGSEGV. User 0 joins its namespaces in between.
  */
 proctype user(byte t; bool kthread)
 {
 	byte n = 0, word = 0, old = 0, i = 0;
-	bool locked = false;
 	bit v = 0;
+#if JOIN
+	byte seen = 0;
+#endif
 
 #ifdef FORK
 	v = (t == USERS)
@@ -256,7 +293,7 @@ again:
 	do
 	:: n == TOUCHES -> break
 	:: n < TOUCHES ->
-#if defined(MREMAP) || defined(MAP)
+#if defined(MREMAP) || defined(MAP) || JOIN
 		if
 		:: v = 0
 		:: v = 1
@@ -264,20 +301,20 @@ again:
 #endif
 touch:		/* The CPU: its TLB, or a page walk that fills it */
 		if
-		:: atomic { tlb[t] != 0 && tlb_vma[t] == v ->
-			must_show(2, tlb[t]);
+		:: atomic { tlb[t] != 0 && tlb_pte[t] == v ->
+			must_show(2, v, tlb[t]);
 			n++
 		   }
-		:: atomic { (tlb[t] == 0 || tlb_vma[t] != v) && pmd[v] &&
-			!pte_none(pte[v]) ->
-			must(3, !freed[v]);
-			must_show(1, pte[v]);
+		:: atomic { (tlb[t] == 0 || tlb_pte[t] != v) &&
+			pmd[VMA(v)] && !pte_none(pte[v]) ->
+			must(3, !freed[VMA(v)]);
+			must_show(1, v, pte[v]);
 			tlb[t] = pte[v];
-			tlb_vma[t] = v;
+			tlb_pte[t] = v;
 			n++
 		   }
-		:: atomic { (tlb[t] == 0 || tlb_vma[t] != v) &&
-			(!pmd[v] || pte_none(pte[v])) -> skip }
+		:: atomic { (tlb[t] == 0 || tlb_pte[t] != v) &&
+			(!pmd[VMA(v)] || pte_none(pte[v])) -> skip }
 			goto fault
 		fi;
 #if JOIN
@@ -291,28 +328,28 @@ touch:		/* The CPU: its TLB, or a page walk that fills it */
 
 fault:		/* lock_vma_under_rcu() */
 	if
-	:: kthread || !linked[v] -> goto slow
-	:: !kthread && linked[v] -> skip
+	:: kthread || !linked[VMA(v)] -> goto slow
+	:: !kthread && linked[VMA(v)] -> skip
 	fi;
 	/* vma_start_read() */
 	if
-	:: atomic { !vma_w[v] && !vma_wait[v] -> vma_r[v]++ }
-	:: atomic { vma_w[v] || vma_wait[v] -> goto slow }
+	:: atomic { !vma_w[VMA(v)] && !vma_wait[VMA(v)] -> vma_r[VMA(v)]++ }
+	:: atomic { vma_w[VMA(v)] || vma_wait[VMA(v)] -> goto slow }
 	fi;
 #ifndef M_NO_DETACHED_CHECK
 	if
-	:: detached[v] -> vma_r[v]--; goto fault
+	:: detached[VMA(v)] -> vma_r[VMA(v)]--; goto fault
 	:: else
 	fi;
 #endif
 	map_pages(t, v, ns);
-	vma_r[v]--;
+	vma_r[VMA(v)]--;
 	goto touch;
 
 slow:		/* lock_mm_and_find_vma() */
 	mmap_read_lock(MM(v));
 	if
-	:: !linked[v] ->
+	:: !linked[VMA(v)] ->
 		mmap_r[MM(v)]--;
 #if defined(MREMAP) || defined(MAP)
 		n++;			/* at the other address, then */
@@ -328,7 +365,7 @@ slow:		/* lock_mm_and_find_vma() */
 
 #if JOIN
 join:		/* setns(): single-threaded, but for a kthread */
-#ifdef SWITCH_FIRST
+#ifndef M_SWITCH_LAST
 	ns = ns + 1;			/* switch_task_namespaces() */
 #ifdef M_PUT_BEFORE_ZAP
 	live_ns = ns;			/* put_nsproxy() frees the old page */
@@ -341,19 +378,26 @@ join:		/* setns(): single-threaded, but for a kthread */
 	mmap_write_lock(0);
 #endif
 	if
-	:: linked[v] ->			/* for_each_vma() */
-		flushing[0]++;
+	:: linked[0] ->			/* for_each_vma() */
+		flushing[0]++;		/* zap_vma_pages() */
 		if
-		:: pmd[v] ->
-			lock(ptl[v]);
-			clear_pte(v);
-			ptl[v] = false
+		:: pmd[0] ->
+			lock(ptl[0]);
+			clear_pte(0);
+#ifndef M_JOIN_ONE_PTE
+			clear_pte(1);
+#endif
+			ptl[0] = false
 		:: else
 		fi;
-		flush_tlb(0, false);
-#if !defined(SWITCH_FIRST) && !defined(M_JOIN_NO_POPULATE)
+		flush_tlb(0, true);
+#ifdef POPULATE
 		flushing[0]--;
-		map_pages(t, v, ns + 1)
+#ifdef M_SWITCH_LAST
+		map_pages(t, 0, ns + 1)
+#else
+		map_pages(t, 0, ns)
+#endif
 #else
 		flushing[0]--
 #endif
@@ -364,7 +408,7 @@ join:		/* setns(): single-threaded, but for a kthread */
 #else
 	mmap_w[0] = false;
 #endif
-#ifndef SWITCH_FIRST
+#ifdef M_SWITCH_LAST
 	ns = ns + 1;			/* switch_task_namespaces() */
 #endif
 	live_ns = ns;			/* put_time_ns(), setns() returns */
@@ -375,25 +419,25 @@ out:
 	atomic { nr_ended++; tlb[t] = 0 }
 }
 
-/* What unmap_mapping_range() does for one VMA: zap_page_range_single() */
+/* What unmap_mapping_range() does for one PTE: zap_page_range_single() */
 inline zap_vma(v)
 {
 	if
-	:: in_imap[v] ->
+	:: in_imap[VMA(v)] ->
 		flushing[MM(v)]++;		/* tlb_gather_mmu() */
 		cleared = false;
 		if
-		:: pmd[v] ->
-			lock(ptl[v]);
+		:: pmd[VMA(v)] ->
+			lock(ptl[VMA(v)]);
 			atomic {
-				must(3, !freed[v]);
+				must(3, !freed[VMA(v)]);
 				cleared = !pte_none(pte[v]);
 				if
 				:: cleared -> clear_pte(v)
 				:: else
 				fi
 			}
-			ptl[v] = false
+			ptl[VMA(v)] = false
 		:: else
 		fi;
 		/* tlb_finish_mmu(), mm_tlb_flush_nested() */
@@ -437,7 +481,13 @@ inline zap()
 	zap_vma(0);
 #else
 	zap_vma(0);
+#if JOIN
+	imap_r--;
+	atomic { !imap_w -> imap_r++ };	/* another walk for timens_slot */
+#endif
+#ifndef M_REPLACE_ONE_PTE
 	zap_vma(1);
+#endif
 #endif
 	imap_r--
 }
@@ -474,7 +524,7 @@ proctype replacer()
 			live = slot;
 			must(1, freed[0] || pte_none(pte[0]) ||
 			     pte[0] >= live);
-			must(1, freed[1] || pte_none(pte[1]) ||
+			must(1, freed[VMA(1)] || pte_none(pte[1]) ||
 			     pte[1] >= live);
 			k++
 		}
@@ -508,9 +558,12 @@ inline munmap(v)
 	:: pmd[v] ->
 		lock(ptl[v]);		/* unmap_vmas() */
 		clear_pte(v);
+#if JOIN
+		clear_pte(1);
+#endif
 		ptl[v] = false;
 #ifndef M_NO_PFNMAP_FLUSH
-		flush_tlb(v, false)	/* tlb_end_vma(): VM_PFNMAP */
+		flush_tlb(v, JOIN)	/* tlb_end_vma(): VM_PFNMAP */
 #endif
 	:: else
 	fi;
@@ -523,10 +576,14 @@ inline munmap(v)
 	if
 	:: pmd[v] ->
 		pmd[v] = false;
-		flush_tlb(v, false);	/* tlb_finish_mmu() */
+		flush_tlb(v, JOIN);	/* tlb_finish_mmu() */
 		d_step {
 			must(5, pte_none(pte[v]));
 			pte[v] = 0;
+#if JOIN
+			must(5, pte_none(pte[1]));
+			pte[1] = 0;
+#endif
 			freed[v] = true
 		}
 	:: else -> freed[v] = true	/* from now on a table is an error */

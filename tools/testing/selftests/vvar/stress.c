@@ -1723,6 +1723,21 @@ static unsigned long parse_number(const char *text, const char *what)
 	return n;
 }
 
+/* -a: has each event that there is been seen, and some page reclaimed? */
+static bool all_seen(const struct resources *then)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_COUNTS; i++)
+		if (!sh->count[i] && !sh->skip[i][0] &&
+		    (i != C_TOUCH_TIME || !populated))
+			return false;
+	for (i = 0; i < ARRAY_SIZE(sh->clocksource); i++)
+		if (!sh->clocksource[i].count && sh->clocksource[i].name[0])
+			return false;
+	return vmstat("pgsteal_file") > then->stolen_file;
+}
+
 /* A count that must not be 0; @why it may be, or "" */
 static void must_be(unsigned long n, const char *what, const char *why)
 {
@@ -1824,7 +1839,7 @@ static unsigned int results(const struct resources *then,
 
 int main(int argc, char **argv)
 {
-	struct timespec ts, end;
+	struct timespec ts, end, last;
 	static struct resources then, after;
 	unsigned long seconds = 60;
 	bool cut_short;
@@ -1853,7 +1868,8 @@ int main(int argc, char **argv)
 		default:
 			fprintf(stderr,
 				"usage: stress [-a|-j JOB,...] [-s SEED] [SECONDS, default 60]\n"
-				"-a: all that there is must happen, nothing is skipped\n"
+				"-a: all that there is must happen, nothing is skipped; up to three times\n"
+				"    as long again, if the machine is too busy\n"
 				"-j: only these jobs, and no count is wanted of the others\n");
 			return opt == 'h' ? 0 : 2;
 		}
@@ -1902,7 +1918,10 @@ int main(int argc, char **argv)
 			start(&jobs[i]);
 	end = ts;
 	end.tv_sec += seconds;
-	while (before(&ts, &end) && !stopping()) {
+	last = end;
+	last.tv_sec += all ? 3 * seconds : 0;
+	while (!stopping() && (before(&ts, &end) ||
+			       (before(&ts, &last) && !all_seen(&then)))) {
 		sleep_ms(20 + rnd(400));
 		i = rnd(ARRAY_SIZE(jobs));
 		if (jobs[i].killable && jobs[i].pid > 0) {

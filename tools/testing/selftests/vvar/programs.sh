@@ -29,7 +29,7 @@ case ${2-} in
 stress-ng-vdso|stress-ng-clock|stress-ng-mmap|stress-ng-mremap|stress-ng-fork|stress-ng-exec|stress-ng-vm|stress-ng-madvise|stress-ng-mprotect|stress-ng-timer)
 	# exec and a part of clock do not run as root
 	setpriv --reuid 65534 --clear-groups stress-ng "--${2#stress-ng-}" 2 \
-		--vm-bytes 64m --mmap-bytes 64m --verify -t 8 ;;
+		--vm-bytes 64m --mmap-bytes 64m --verify -t 24 ;;
 on-fault-limit)
 	# Of the kernel's own, but not for root
 	setpriv --reuid 65534 --clear-groups "$dir/on-fault-limit" ;;

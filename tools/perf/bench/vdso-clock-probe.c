@@ -70,7 +70,7 @@ void vc_emit(const struct vc_conf *c, const char *name, const char *unit,
 
 	fprintf(c->out, "m %s %s %d lower %lu\n", name, unit, exact, n);
 	for (i = 0; i < n; i++)
-		fprintf(c->out, "%.6g\n", val[i]);
+		fprintf(c->out, "%.12g\n", val[i]);
 }
 
 void vc_skip(const struct vc_conf *c, const char *name, const char *fmt, ...)
@@ -256,7 +256,7 @@ int vc_pin(const struct vc_conf *c, int n)
 	return sched_setaffinity(0, sizeof(set), &set);
 }
 
-static bool expired(const struct vc_conf *c, double start)
+bool vc_expired(const struct vc_conf *c, double start)
 {
 	return c->seconds > 0 && vc_now() - start > c->seconds;
 }
@@ -489,7 +489,7 @@ static void gettime_row(const struct vc_conf *c, const char *row,
 	for (p = 0; p < nr; p++)
 		path[p].val = vc_alloc(c->loops);
 	for (i = 0; i < c->warmup + c->loops; i++) {
-		if (i > c->warmup && expired(c, start))
+		if (i > c->warmup && vc_expired(c, start))
 			break;
 		spread(c, i);
 		for (p = 0; p < nr; p++) {
@@ -937,7 +937,7 @@ int vc_fault(const struct vc_conf *c)
 	for (i = 0; i < c->warmup + c->loops; i++) {
 		long s = (long)i - (long)c->warmup;
 
-		if (s > 0 && expired(c, start))
+		if (s > 0 && vc_expired(c, start))
 			break;
 		for (k = 0; k < nr; k++) {
 			uintptr_t p = fresh(&r, &t[k]);
@@ -1125,7 +1125,7 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 		long s = (long)i - (long)c->warmup;
 		uint64_t t[3];
 
-		if (s > 0 && expired(c, start))
+		if (s > 0 && vc_expired(c, start))
 			break;
 		/* The yardstick takes turns with what is measured */
 		err = contend_touch(r, &clock, round, &t[0]);
@@ -1148,6 +1148,8 @@ static int contend_size(const struct vc_conf *c, struct room *r,
 		emit_ticks(c, name, val[1], n, overhead, 1);
 		snprintf(name, sizeof(name), "contend.%s.rounds", label);
 		vc_emit(c, name, "count", false, &rounds, 1);
+		snprintf(name, sizeof(name), "overhead.contend.%s", label);
+		emit_ticks(c, name, warm, n, 0, 1);
 	}
 	free(val[0]);
 	free(val[1]);
@@ -1339,7 +1341,7 @@ static int first_samples(const struct vc_conf *c, struct room *r, vc_fn fn,
 	for (i = 0; i < c->warmup + c->loops; i++) {
 		unsigned long s = i < c->warmup ? 0 : i - c->warmup;
 
-		if (s && expired(c, start))
+		if (s && vc_expired(c, start))
 			break;
 		err = remap_clock(r);
 		if (err)
@@ -1356,6 +1358,7 @@ static int first_samples(const struct vc_conf *c, struct room *r, vc_fn fn,
 		overhead = median(none, n);
 		emit_ticks(c, "first.timestamp", val[0], n, overhead, 1);
 		emit_ticks(c, "first.second_call", val[1], n, overhead, 1);
+		emit_ticks(c, "overhead.first", none, n, 0, 1);
 	}
 	free(val[0]);
 	free(val[1]);
@@ -1495,7 +1498,7 @@ int vc_fault_exec(const struct vc_conf *c)
 	for (i = 0; i < c->warmup + c->loops; i++) {
 		long s = (long)i - (long)c->warmup;
 
-		if (s > 0 && expired(c, start))
+		if (s > 0 && vc_expired(c, start))
 			break;
 		if (finish(spawn("child-fault", arg)) ||
 		    read(fd[0], &cold, sizeof(cold)) != sizeof(cold))
@@ -1605,7 +1608,7 @@ int vc_fork(const struct vc_conf *c)
 		uint64_t t[4];
 		pid_t pid;
 
-		if (s > 0 && expired(c, start))
+		if (s > 0 && vc_expired(c, start))
 			break;
 		t[0] = ticks();
 		pid = fork();
@@ -1662,7 +1665,7 @@ static void *reader(void *arg)
 
 		if (i < c->warmup)
 			continue;
-		if (i > c->warmup && expired(c, start))
+		if (i > c->warmup && vc_expired(c, start))
 			break;
 		r->empty[r->n] = empty;
 		r->val[r->n++] = val;
@@ -1674,7 +1677,7 @@ static int scale_hot(const struct vc_conf *c, int nr)
 {
 	struct reader *r = calloc(nr, sizeof(*r));
 	pthread_barrier_t barrier;
-	double *all = vc_alloc(nr * c->loops);
+	double *all = vc_alloc(nr * c->loops), *none = vc_alloc(nr * c->loops);
 	unsigned long n = 0;
 	char name[80];
 	int i, err = 0;
@@ -1698,14 +1701,19 @@ static int scale_hot(const struct vc_conf *c, int nr)
 
 		pthread_join(r[i].thread, NULL);
 		overhead = median(r[i].empty, r[i].n);
-		for (k = 0; k < r[i].n; k++)
-			all[n++] = r[i].val[k] - overhead;
+		for (k = 0; k < r[i].n; k++, n++) {
+			all[n] = r[i].val[k] - overhead;
+			none[n] = r[i].empty[k];
+		}
 		free(r[i].val);
 		free(r[i].empty);
 	}
 	snprintf(name, sizeof(name), "scale.hot.%d", nr);
 	emit_ticks(c, name, all, n, 0, c->batch);
+	snprintf(name, sizeof(name), "overhead.scale.hot.%d", nr);
+	emit_ticks(c, name, none, n, 0, c->batch);
 	free(all);
+	free(none);
 	free(r);
 	return 0;
 }
@@ -1714,7 +1722,7 @@ static int scale_hot(const struct vc_conf *c, int nr)
 struct cold_room {
 	unsigned long	arrived, n;
 	int		stop, failed;
-	double		val[];		/* [process][vvar, zero][sample] */
+	double		val[];		/* [process][vvar, zero, warm][sample] */
 };
 
 /* Everybody goes on when everybody is here. False: somebody failed. */
@@ -1739,7 +1747,7 @@ static int cold_process(const struct vc_conf *c, struct cold_room *shared,
 	static const struct target kind[2] = {
 		{ .name = "vvar" }, { .name = "zero", .zero = true },
 	};
-	double *val = shared->val + 2 * me * c->loops, start, t, warm = 0;
+	double *val = shared->val + 3 * me * c->loops, start, t;
 	unsigned long i, round = 0;
 	struct room r = { 0 };
 	const char *why;
@@ -1747,11 +1755,9 @@ static int cold_process(const struct vc_conf *c, struct cold_room *shared,
 
 	if (vc_pin(c, me) || room_init(&r, &why))
 		return VC_EXIT_FALLBACK;
-	for (i = 0; i < 20; i++)
-		warm = touch(r.base);
 	start = vc_now();
 	for (i = 0; i < c->warmup + c->loops; i++) {
-		if (!me && i > c->warmup && expired(c, start))
+		if (!me && i > c->warmup && vc_expired(c, start))
 			shared->stop = 1;
 		for (k = 0; k < 2; k++) {
 			uintptr_t p = fresh(&r, &kind[k]);
@@ -1760,8 +1766,11 @@ static int cold_process(const struct vc_conf *c, struct cold_room *shared,
 				return 1;
 			t = touch(p);
 			if (i >= c->warmup)
-				val[k * c->loops + i - c->warmup] = t - warm;
+				val[k * c->loops + i - c->warmup] = t;
 		}
+		t = touch(r.base);
+		if (i >= c->warmup)
+			val[2 * c->loops + i - c->warmup] = t;
 		if (!meet(shared, round++, nr))
 			return 1;
 		if (shared->stop)
@@ -1774,7 +1783,8 @@ static int cold_process(const struct vc_conf *c, struct cold_room *shared,
 
 static int scale_cold(const struct vc_conf *c, int nr)
 {
-	size_t size = sizeof(struct cold_room) + 2 * nr * c->loops *
+	static const char * const kind[] = { ".vvar", ".zero", "" };
+	size_t size = sizeof(struct cold_room) + 3 * nr * c->loops *
 		      sizeof(double);
 	struct cold_room *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
 					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -1805,14 +1815,19 @@ static int scale_cold(const struct vc_conf *c, int nr)
 	if (err)
 		return err;
 	all = vc_alloc(nr * c->loops);
-	for (k = 0; k < 2; k++) {
+	for (k = 0; k < 3; k++) {
 		unsigned long n = 0, s;
 
-		for (i = 0; i < nr; i++)
+		for (i = 0; i < nr; i++) {
+			double *val = shared->val + (3 * i + k) * c->loops;
+			double *warm = shared->val + (3 * i + 2) * c->loops;
+			double overhead = k < 2 ? median(warm, shared->n) : 0;
+
 			for (s = 0; s < shared->n; s++)
-				all[n++] = shared->val[(2 * i + k) * c->loops + s];
-		snprintf(name, sizeof(name), "scale.cold.%d.%s", nr,
-			 k ? "zero" : "vvar");
+				all[n++] = val[s] - overhead;
+		}
+		snprintf(name, sizeof(name), "%sscale.cold.%d%s",
+			 k < 2 ? "" : "overhead.", nr, kind[k]);
 		emit_ticks(c, name, all, n, 0, 1);
 	}
 	free(all);
@@ -1919,20 +1934,23 @@ static bool faults(uintptr_t page)
 static void page_latency(const struct vc_conf *c, const char *area, int len,
 			 int nr, uintptr_t page)
 {
-	double *val = vc_alloc(c->loops), overhead;
-	unsigned long k;
+	double *val = vc_alloc(c->loops), *none = vc_alloc(c->loops);
+	double start = vc_now();
+	unsigned long k, n = 0;
 	char name[80];
 
 	for (k = 0; k < c->warmup; k++)
 		touch(page);
-	for (k = 0; k < c->loops; k++)
-		val[k] = time_nothing();
-	overhead = median(val, c->loops);
-	for (k = 0; k < c->loops; k++)
-		val[k] = touch(page);
+	while (n < c->loops && !(n && vc_expired(c, start))) {
+		none[n] = time_nothing();
+		val[n++] = touch(page);
+	}
 	snprintf(name, sizeof(name), "pages.%.*s.%d.read", len, area, nr);
-	emit_ticks(c, name, val, c->loops, overhead, 1);
+	emit_ticks(c, name, val, n, median(none, n), 1);
+	snprintf(name, sizeof(name), "overhead.pages.%.*s.%d", len, area, nr);
+	emit_ticks(c, name, none, n, 0, 1);
 	free(val);
+	free(none);
 }
 
 static void one_page(const struct vc_conf *c, const struct vc_area *area,
@@ -2038,7 +2056,7 @@ static void *checker(void *arg)
 	unsigned long i;
 
 	vc_pin(k->c, k->nr);
-	for (i = 0; i < k->c->loops && !expired(k->c, start); i++) {
+	for (i = 0; i < k->c->loops && !vc_expired(k->c, start); i++) {
 		unsigned int spins = 0;
 		int64_t now;
 
@@ -2072,7 +2090,7 @@ static int check_clock(const struct vc_conf *c, const struct vc_clock *clock,
 
 	/* Between two system calls; and the step from one read to the next */
 	last = ns_of(vc_sys_gettime, clock->id);
-	for (i = 0; i < c->loops && !(i && expired(c, start)); i++) {
+	for (i = 0; i < c->loops && !(i && vc_expired(c, start)); i++) {
 		int64_t before = ns_of(vc_sys_gettime, clock->id);
 		int64_t first = ns_of(fn, clock->id);
 		int64_t second = ns_of(fn, clock->id);

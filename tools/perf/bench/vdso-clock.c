@@ -606,14 +606,19 @@ static int exec_faults(const char *name, const char *path, const char **argv)
 	unsigned long i, n = conf.loops < 50 ? conf.loops : 50;
 	double *all = must(calloc(n, sizeof(*all)));
 	double *clock = must(calloc(n, sizeof(*clock)));
+	double start = vc_now();
 	char full[64];
 	int err = 0;
 
 	/* The first runs fill the page cache */
 	for (i = 0; !err && i < 2; i++)
 		err = count_faults(path, argv, all, clock);
-	for (i = 0; !err && i < n; i++)
-		err = count_faults(path, argv, &all[i], &clock[i]);
+	for (i = 0; !err && i < n; i++) {
+		if (i && vc_expired(&conf, start))
+			n = i;
+		else
+			err = count_faults(path, argv, &all[i], &clock[i]);
+	}
 	snprintf(full, sizeof(full), "exec.faults.%s", name);
 	if (!err) {
 		add_samples(full, "faults", true, "lower", all, n);

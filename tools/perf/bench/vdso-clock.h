@@ -73,6 +73,7 @@ int vc_find_areas(struct vc_area *area, int max);
 uint64_t vc_ticks(void);
 const char *vc_tick_source(void);
 double vc_now(void);
+bool vc_expired(const struct vc_conf *c, double start);
 bool vc_ticks_are_instructions(void);
 double vc_ns_per_tick(void);
 uint64_t vc_work(unsigned int rounds);

@@ -2024,14 +2024,19 @@ struct checker {
 	vc_fn			fn;
 	pthread_t		thread;
 	int			nr;
+	int64_t			enough;
 };
 
-/* The latest time that any thread has read; a lock makes "later" mean it */
+/*
+ * The latest time that any thread has read. They take turns, one after the other:
+ * what is read later is read on another CPU.
+ */
 static struct {
-	int		lock;
-	int64_t		last;
-	unsigned long	backward;
+	unsigned int	turn;
+	int64_t		first, last;
+	unsigned long	backward, handovers;
 	int64_t		worst;
+	bool		unpinned, stop;
 } seen;
 
 static int64_t ns_of(vc_fn fn, int clock)
@@ -2049,81 +2054,169 @@ static void backward(int64_t by)
 		seen.worst = by;
 }
 
+/* An emulator that runs one CPU at a time goes on to the next one here */
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	asm volatile("pause" : : : "memory");
+#elif defined(__aarch64__)
+	asm volatile("yield" : : : "memory");
+#else
+	asm volatile("" : : : "memory");
+#endif
+}
+
+/* Reads of which a coarse clock shows but one time are no test of it */
+#define CHECK_STEPS	10
+#define TOO_SHORT	"it moved by less than %d times its resolution: too short a time to tell"
+
+static bool check_on(const struct vc_conf *c, unsigned long i, double start,
+		     int64_t passed, int64_t enough)
+{
+	if (!i)
+		return true;
+	if (vc_expired(c, start))
+		return false;
+	if (i < c->loops)
+		return true;
+	/* One that stands still must not be waited for */
+	return passed < enough && vc_now() - start < 1 + enough / 1e9;
+}
+
 static void *checker(void *arg)
 {
 	struct checker *k = arg;
-	double start = vc_now();
-	unsigned long i;
+	unsigned int turn = k->nr;
+	unsigned long i = 0;
+	double start = 0;
+	bool stop;
 
-	vc_pin(k->c, k->nr);
-	for (i = 0; i < k->c->loops && !vc_expired(k->c, start); i++) {
+	if (vc_pin(k->c, k->nr))
+		WRITE_ONCE(seen.unpinned, true);
+	do {
 		unsigned int spins = 0;
 		int64_t now;
 
-		while (__atomic_exchange_n(&seen.lock, 1, __ATOMIC_ACQUIRE))
-			if (++spins % 100 == 0)
+		while (__atomic_load_n(&seen.turn, __ATOMIC_ACQUIRE) != turn) {
+			relax();
+			if (++spins % 1000 == 0)
 				sched_yield();
-		now = ns_of(k->fn, k->clock->id);
-		if (now < seen.last)
-			backward(seen.last - now);
-		seen.last = now;
-		__atomic_store_n(&seen.lock, 0, __ATOMIC_RELEASE);
-	}
+		}
+		stop = seen.stop;
+		if (!stop) {
+			now = ns_of(k->fn, k->clock->id);
+			if (!turn)
+				seen.first = now;
+			else if (now < seen.last)
+				backward(seen.last - now);
+			seen.handovers += turn && k->c->nr_cpus > 1;
+			seen.last = now;
+			/* The first one says when all have had enough */
+			if (!i++)
+				start = vc_now();
+			seen.stop = !k->nr && !check_on(k->c, i, start,
+							now - seen.first,
+							k->enough);
+		}
+		__atomic_store_n(&seen.turn, turn + 1, __ATOMIC_RELEASE);
+		turn += k->c->nr_cpus;
+	} while (!stop);
 	return NULL;
+}
+
+/* From CPU to CPU. 0 or -errno. */
+static int check_cpus(const struct vc_conf *c, const struct vc_clock *clock,
+		      vc_fn fn, int64_t enough)
+{
+	struct checker *k = calloc(c->nr_cpus, sizeof(*k));
+	int nr, err;
+
+	if (!k)
+		return -ENOMEM;
+	for (nr = 0; nr < c->nr_cpus; nr++) {
+		k[nr].c = c;
+		k[nr].clock = clock;
+		k[nr].fn = fn;
+		k[nr].nr = nr;
+		k[nr].enough = enough;
+		err = pthread_create(&k[nr].thread, NULL, checker, &k[nr]);
+		/* Those that wait for the others end with this process */
+		if (err)
+			return -err;
+	}
+	while (nr--)
+		pthread_join(k[nr].thread, NULL);
+	free(k);
+	return 0;
+}
+
+static void check_handovers(const struct vc_conf *c,
+			    const struct vc_clock *clock, bool cpu_time,
+			    int64_t enough)
+{
+	double val = seen.handovers;
+	char name[80];
+
+	snprintf(name, sizeof(name), "check.%s.handovers", clock->name);
+	if (cpu_time)
+		vc_skip(c, name, "CPU time: not compared from CPU to CPU");
+	else if (c->nr_cpus < 2)
+		vc_skip(c, name, "one CPU: not compared from CPU to CPU");
+	else if (seen.unpinned)
+		vc_skip(c, name, "threads can't be bound to CPUs: not compared from CPU to CPU");
+	else if (!seen.handovers)
+		vc_skip(c, name, "the CPUs never took turns: not compared from CPU to CPU");
+	else if (seen.last - seen.first < enough)
+		vc_skip(c, name, TOO_SHORT, CHECK_STEPS);
+	else
+		vc_emit(c, name, "count", false, &val, 1);
 }
 
 static int check_clock(const struct vc_conf *c, const struct vc_clock *clock,
 		       vc_fn fn)
 {
-	struct checker *k = calloc(c->nr_cpus, sizeof(*k));
 	bool cpu_time = clock->id == 2 || clock->id == 3;
 	double val, step = 0, start = vc_now(), zero = 0;
-	int64_t last;
-	unsigned long i;
-	char name[80];
+	int64_t begin, last, enough = 0;
 	struct vc_ts res = { 0 };
-	int t, nr, err;
+	unsigned long i;
+	bool too_short;
+	char name[80];
+	int err;
 
-	if (!k)
-		return -ENOMEM;
 	memset(&seen, 0, sizeof(seen));
+	if (!sys_getres(clock->id, &res))
+		enough = CHECK_STEPS * (res.tv_sec * 1000000000LL + res.tv_nsec);
 
 	/* Between two system calls; and the step from one read to the next */
-	last = ns_of(vc_sys_gettime, clock->id);
-	for (i = 0; i < c->loops && !(i && vc_expired(c, start)); i++) {
-		int64_t before = ns_of(vc_sys_gettime, clock->id);
-		int64_t first = ns_of(fn, clock->id);
-		int64_t second = ns_of(fn, clock->id);
-		int64_t after = ns_of(vc_sys_gettime, clock->id);
+	begin = ns_of(vc_sys_gettime, clock->id);
+	last = begin;
+	for (i = 0; check_on(c, i, start, last - begin, enough); i++) {
+		int64_t t[5] = { last };
+		int k;
 
-		if (before < last)
-			backward(last - before);
-		if (first < before)
-			backward(before - first);
-		if (second < first)
-			backward(first - second);
-		if (after < second)
-			backward(second - after);
-		last = after;
-		if (second == first)
-			zero++;
-		else if (second > first && (!step || second - first < step))
-			step = second - first;
+		t[1] = ns_of(vc_sys_gettime, clock->id);
+		t[2] = ns_of(fn, clock->id);
+		t[3] = ns_of(fn, clock->id);
+		t[4] = ns_of(vc_sys_gettime, clock->id);
+		for (k = 1; k < 5; k++) {
+			if (t[k] < t[k - 1])
+				backward(t[k - 1] - t[k]);
+			else if (t[k] > t[k - 1] &&
+				 (!step || t[k] - t[k - 1] < step))
+				step = t[k] - t[k - 1];
+		}
+		zero += t[2] == t[3];
+		last = t[4];
 	}
+	too_short = last - begin < enough;
 
-	/* From CPU to CPU, for clocks that all of them share */
-	for (nr = 0; !cpu_time && nr < c->nr_cpus; nr++) {
-		k[nr].c = c;
-		k[nr].clock = clock;
-		k[nr].fn = fn;
-		k[nr].nr = nr;
-		err = pthread_create(&k[nr].thread, NULL, checker, &k[nr]);
+	if (!cpu_time) {
+		err = check_cpus(c, clock, fn, enough);
 		if (err)
-			return -err;
+			return err;
 	}
-	for (t = 0; !cpu_time && t < nr; t++)
-		pthread_join(k[t].thread, NULL);
-	free(k);
+	check_handovers(c, clock, cpu_time, enough);
 
 	if (!sys_getres(clock->id, &res)) {
 		val = res.tv_sec * 1e9 + res.tv_nsec;
@@ -2131,13 +2224,15 @@ static int check_clock(const struct vc_conf *c, const struct vc_clock *clock,
 			 clock->name);
 		vc_emit(c, name, "ns", true, &val, 1);
 	}
-	if (step) {
-		snprintf(name, sizeof(name), "check.%s.step_min", clock->name);
+	snprintf(name, sizeof(name), "check.%s.step_min", clock->name);
+	if (too_short)
+		vc_skip(c, name, TOO_SHORT, CHECK_STEPS);
+	else
 		vc_emit(c, name, "ns", false, &step, 1);
-	}
 	val = zero * 100 / i;
 	snprintf(name, sizeof(name), "check.%s.same_time", clock->name);
-	vc_emit(c, name, "percent", false, &val, 1);
+	if (!too_short)
+		vc_emit(c, name, "percent", false, &val, 1);
 	val = seen.backward;
 	snprintf(name, sizeof(name), "check.%s.backward", clock->name);
 	vc_emit(c, name, "count", true, &val, 1);
@@ -2160,6 +2255,8 @@ int vc_check(const struct vc_conf *c)
 		vc_skip(c, "check.vdso", "no vDSO: libc's clock_gettime is checked");
 		fn = AS_FN(clock_gettime);
 	}
+	if (vc_pin(c, 0))
+		return -errno;
 	for (k = vc_clocks; k->name; k++) {
 		if (!wanted(c, k->name))
 			continue;

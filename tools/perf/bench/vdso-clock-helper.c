@@ -20,31 +20,27 @@ static int stop_if(const char *arg)
 	return arg && !strcmp(arg, "stop") ? raise(SIGSTOP) : 0;
 }
 
-static int child_clock(char *arg)
+static int child_clock(const char *arg)
 {
 	struct timespec ts;
 
 	return clock_gettime(CLOCK_MONOTONIC, &ts) ?: stop_if(arg);
 }
 
-static int child_nothing(char *arg)
+static int child_nothing(const char *arg)
 {
 	return stop_if(arg);
 }
 
-static int child_fault(char *arg)
-{
-	return vc_child_fault(arg ? atoi(arg) : -1);
-}
-
 static const struct {
 	const char	*name;
-	int		(*child)(char *arg);
+	int		(*child)(const char *arg);
 	int		(*run)(const struct vc_conf *c);
 } modes[] = {
 	{ "child-clock",	child_clock,	NULL },
 	{ "child-nothing",	child_nothing,	NULL },
-	{ "child-fault",	child_fault,	NULL },
+	{ "child-fault",	vc_child_fault,	NULL },
+	{ "child-stamp",	vc_child_stamp,	NULL },
 	{ "gettime",		NULL,		vc_gettime },
 	{ "fork",		NULL,		vc_fork },
 	{ "fault-exec",		NULL,		vc_fault_exec },
@@ -61,7 +57,7 @@ int main(int argc, char **argv)
 			continue;
 		if (modes[i].child)
 			return modes[i].child(argv[2]);
-		if (argc != 10)
+		if (argc != 11)
 			break;
 		c.loops = strtoul(argv[2], NULL, 0);
 		c.warmup = strtoul(argv[3], NULL, 0);
@@ -74,6 +70,7 @@ int main(int argc, char **argv)
 		c.cpus = &cpu;
 		c.nr_cpus = cpu >= 0;
 		c.clocks = *argv[9] ? argv[9] : NULL;
+		c.program = argv[10];
 		err = modes[i].run(&c);
 		if (err < 0) {
 			fprintf(stderr, "vdso-clock %s: %s\n", argv[1],

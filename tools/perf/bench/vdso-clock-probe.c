@@ -628,23 +628,6 @@ static void on_bus(int sig)
 	siglongjmp(bus_jmp, sig);
 }
 
-/* Is there anything to read? Touches the page. */
-static bool readable(uintptr_t page)
-{
-	struct sigaction sa = { .sa_handler = on_bus }, old, old_segv;
-	bool ok = false;
-
-	sigaction(SIGBUS, &sa, &old);
-	sigaction(SIGSEGV, &sa, &old_segv);
-	if (!sigsetjmp(bus_jmp, 1)) {
-		READ_ONCE(*(const char *)page);
-		ok = true;
-	}
-	sigaction(SIGBUS, &old, NULL);
-	sigaction(SIGSEGV, &old_segv, NULL);
-	return ok;
-}
-
 static noinline uint64_t touch(uintptr_t p)
 {
 	uint64_t t = ticks();
@@ -682,6 +665,26 @@ static long minflt(void)
 
 	raw_syscall(__NR_getrusage, RUSAGE_THREAD, &ru);
 	return ru.ru_minflt;
+}
+
+/* Is there anything to read? Touches the page: ticks and faults that it took. */
+static bool touch_page(uintptr_t page, uint64_t *t, long *flt)
+{
+	struct sigaction sa = { .sa_handler = on_bus }, old, old_segv;
+	bool ok = false;
+
+	sigaction(SIGBUS, &sa, &old);
+	sigaction(SIGSEGV, &sa, &old_segv);
+	if (!sigsetjmp(bus_jmp, 1)) {
+		long before = minflt();
+
+		*t = touch(page);
+		*flt = minflt() - before;
+		ok = true;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	sigaction(SIGSEGV, &old_segv, NULL);
+	return ok;
 }
 
 /*
@@ -781,6 +784,7 @@ static int room_init(struct room *r, const char **why)
 /* ---- fault ---- */
 
 #define MAX_TARGETS	64
+#define NO_PAGE		"SIGBUS: nothing behind this page"
 
 struct target {
 	char		name[40];
@@ -789,15 +793,20 @@ struct target {
 	double		*val, *flt, *retry;
 };
 
+static void page_name(char *to, size_t len, const char *name, int page)
+{
+	if (page)
+		snprintf(to, len, "%s.page%d", name, page);
+	else
+		snprintf(to, len, "%s", name);
+}
+
 static void add_target(struct target *t, int *n, const char *name, int page,
 		       size_t offset)
 {
 	if (*n == MAX_TARGETS)
 		return;
-	if (page)
-		snprintf(t[*n].name, sizeof(t->name), "%s.page%d", name, page);
-	else
-		snprintf(t[*n].name, sizeof(t->name), "%s", name);
+	page_name(t[*n].name, sizeof(t->name), name, page);
 	t[*n].offset = offset;
 	t[*n].zero = !strcmp(name, "zero");
 	(*n)++;
@@ -902,8 +911,10 @@ int vc_fault(const struct vc_conf *c)
 	struct room r = { 0 };
 	const char *why;
 	int k, nr = 0, err;
-	size_t off;
 	char name[80];
+	uint64_t took;
+	size_t off;
+	long flt;
 
 	if (vc_pin(c, 0))
 		return -errno;
@@ -917,12 +928,12 @@ int vc_fault(const struct vc_conf *c)
 		bool text = off >= r.text;
 		int page = (text ? off - r.text : off) / r.page;
 
-		if (readable(r.base + ROOM_CLOCK + off)) {
+		if (touch_page(r.base + ROOM_CLOCK + off, &took, &flt)) {
 			add_target(t, &nr, text ? "text" : "vvar", page, off);
 			continue;
 		}
 		snprintf(name, sizeof(name), "fault.vvar.page%d", page);
-		vc_skip(c, name, "SIGBUS: nothing behind this page");
+		vc_skip(c, name, NO_PAGE);
 	}
 	add_target(t, &nr, "zero", 0, 0);
 	for (k = 0; k < nr; k++) {
@@ -1436,40 +1447,50 @@ static int finish(pid_t pid)
 /* One first touch of each kind in a process that has just been exec'ed */
 struct cold {
 	uint64_t	vvar, text, zero, warm;
+	/* -1: the mapping has no such page, or nothing behind it (-2) */
 	long		vvar_flt, text_flt, zero_flt;
 };
 
-int vc_child_fault(int fd)
+/* @arg: "fd,page" */
+int vc_child_fault(const char *arg)
 {
 	struct cold *cold = mmap(NULL, sizeof(*cold), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct vc_area area[8];
-	int n = vc_find_areas(area, ARRAY_SIZE(area));
+	int n = vc_find_areas(area, ARRAY_SIZE(area)), fd, nr;
+	uintptr_t vvar, text;
 	long before;
 	pid_t pid;
 	void *p;
 
-	if (cold == MAP_FAILED || n < 2)
+	if (cold == MAP_FAILED || n < 2 || !arg ||
+	    sscanf(arg, "%d,%d", &fd, &nr) != 2)
 		return 1;
+	vvar = area[0].start + nr * page;
+	text = area[n - 1].start + nr * page;
 	/* The start of the program has read the vDSO: page tables are there */
 	cold->warm = touch(area[n - 1].start);
-	before = minflt();
-	cold->vvar = touch(area[0].start);
-	cold->vvar_flt = minflt() - before;
-	cold->warm = touch(area[0].start);
+	cold->vvar_flt = -1;
+	if (vvar < area[n - 1].start &&
+	    !touch_page(vvar, &cold->vvar, &cold->vvar_flt))
+		cold->vvar_flt = -2;
+	cold->warm = touch(area[n - 1].start);
 
 	/* Fork copies the page tables of vvar, but not of the vDSO's text */
-	pid = raw_fork();
-	if (!pid) {
-		cold->text = touch((uintptr_t)cold);
-		before = minflt();
-		cold->text = touch(area[n - 1].start);
-		cold->text_flt = minflt() - before;
-		_exit(0);
+	cold->text_flt = -1;
+	if (text < area[n - 1].end) {
+		pid = raw_fork();
+		if (!pid) {
+			cold->text = touch((uintptr_t)cold);
+			before = minflt();
+			cold->text = touch(text);
+			cold->text_flt = minflt() - before;
+			_exit(0);
+		}
+		if (finish(pid))
+			return 1;
 	}
-	if (finish(pid))
-		return 1;
 
 	/* Two pages, one present: the other one's page table is there */
 	p = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -1482,46 +1503,74 @@ int vc_child_fault(int fd)
 	return write(fd, cold, sizeof(*cold)) != sizeof(*cold);
 }
 
+static void emit_cold(const struct vc_conf *c, const char *what, int page,
+		      double *val, double *flt, unsigned long n,
+		      double overhead)
+{
+	char name[40], faults[48];
+
+	if (flt[0] == -1)
+		return;
+	page_name(name, sizeof(name), what, page);
+	if (flt[0] < 0) {
+		vc_skip(c, name, NO_PAGE);
+		return;
+	}
+	emit_ticks(c, name, val, n, overhead, 1);
+	snprintf(faults, sizeof(faults), "%s.faults", name);
+	vc_emit(c, faults, "faults", true, flt, n);
+}
+
 int vc_fault_exec(const struct vc_conf *c)
 {
-	double *val[7], start = vc_now(), overhead;
+	double *val[7], overhead = 0;
 	struct cold cold = { 0 };
-	unsigned long i, n = 0;
-	char arg[16];
-	int k, fd[2];
+	int k, page, fd[2];
+	char arg[32];
 
 	if (vc_pin(c, 0) || pipe(fd))
 		return -errno;
-	snprintf(arg, sizeof(arg), "%d", fd[1]);
 	for (k = 0; k < 7; k++)
 		val[k] = vc_alloc(c->loops);
-	for (i = 0; i < c->warmup + c->loops; i++) {
-		long s = (long)i - (long)c->warmup;
+	for (page = 0; !page || cold.vvar_flt != -1 || cold.text_flt != -1;
+	     page++) {
+		double start = vc_now();
+		unsigned long i, n = 0;
 
-		if (s > 0 && vc_expired(c, start))
-			break;
-		if (finish(spawn("child-fault", arg)) ||
-		    read(fd[0], &cold, sizeof(cold)) != sizeof(cold))
-			return -ECHILD;
-		if (s < 0)
+		snprintf(arg, sizeof(arg), "%d,%d", fd[1], page);
+		for (i = 0; i < c->warmup + c->loops; i++) {
+			long s = (long)i - (long)c->warmup;
+
+			if (s > 0 && vc_expired(c, start))
+				break;
+			if (finish(spawn("child-fault", arg)) ||
+			    read(fd[0], &cold, sizeof(cold)) != sizeof(cold))
+				return -ECHILD;
+			/* Nothing to measure: it is enough to know that */
+			if (cold.vvar_flt < 0 && cold.text_flt < 0)
+				s = 0;
+			if (s < 0)
+				continue;
+			val[0][s] = cold.vvar;
+			val[1][s] = cold.text;
+			val[2][s] = cold.zero;
+			val[3][s] = cold.warm;
+			val[4][s] = cold.vvar_flt;
+			val[5][s] = cold.text_flt;
+			val[6][s] = cold.zero_flt;
+			n = s + 1;
+			if (cold.vvar_flt < 0 && cold.text_flt < 0)
+				break;
+		}
+		if (!page)
+			overhead = median(val[3], n);
+		emit_cold(c, "fault.vvar", page, val[0], val[4], n, overhead);
+		emit_cold(c, "fault.text", page, val[1], val[5], n, overhead);
+		if (page)
 			continue;
-		val[0][s] = cold.vvar;
-		val[1][s] = cold.text;
-		val[2][s] = cold.zero;
-		val[3][s] = cold.warm;
-		val[4][s] = cold.vvar_flt;
-		val[5][s] = cold.text_flt;
-		val[6][s] = cold.zero_flt;
-		n++;
+		emit_cold(c, "fault.zero", 0, val[2], val[6], n, overhead);
+		emit_ticks(c, "overhead.touch", val[3], n, 0, 1);
 	}
-	overhead = median(val[3], n);
-	emit_ticks(c, "fault.vvar", val[0], n, overhead, 1);
-	emit_ticks(c, "fault.text", val[1], n, overhead, 1);
-	emit_ticks(c, "fault.zero", val[2], n, overhead, 1);
-	emit_ticks(c, "overhead.touch", val[3], n, 0, 1);
-	vc_emit(c, "fault.vvar.faults", "faults", true, val[4], n);
-	vc_emit(c, "fault.text.faults", "faults", true, val[5], n);
-	vc_emit(c, "fault.zero.faults", "faults", true, val[6], n);
 	for (k = 0; k < 7; k++)
 		free(val[k]);
 	return 0;
@@ -1588,6 +1637,127 @@ static int vc_page_tables(const struct vc_conf *c)
 	return 0;
 }
 
+/* What a program knows of its first timestamp */
+struct stamp {
+	uint64_t	before, after;
+	long		flt;
+};
+
+int vc_child_stamp(const char *arg)
+{
+	int fd = arg ? atoi(arg) : -1;
+	struct stamp stamp;
+	struct timespec ts;
+
+	stamp.before = ticks();
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	stamp.after = ticks();
+	stamp.flt = minflt();
+	return write(fd, &stamp, sizeof(stamp)) != sizeof(stamp);
+}
+
+/* @start: the same of just before the exec: vfork() shares the memory */
+static pid_t spawn_stamp(const char *arg, struct stamp *start)
+{
+	const char *argv[] = { "vdso-clock", "child-stamp", arg, NULL };
+	pid_t pid = vfork();
+
+	if (!pid) {
+		start->flt = minflt();
+		start->after = ticks();
+		execve("/proc/self/exe", (char **)argv, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
+static int vc_first_timestamp(const struct vc_conf *c)
+{
+	double *val[3] = {
+		vc_alloc(c->loops), vc_alloc(c->loops), vc_alloc(c->loops)
+	};
+	double start = vc_now();
+	struct stamp from, stamp;
+	unsigned long i, n = 0;
+	char arg[16];
+	int k, fd[2];
+
+	if (pipe(fd))
+		return -errno;
+	snprintf(arg, sizeof(arg), "%d", fd[1]);
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		if (n && vc_expired(c, start))
+			break;
+		if (finish(spawn_stamp(arg, &from)) ||
+		    read(fd[0], &stamp, sizeof(stamp)) != sizeof(stamp))
+			return -ECHILD;
+		if (i < c->warmup)
+			continue;
+		val[0][n] = stamp.after - from.after;
+		val[1][n] = stamp.after - stamp.before;
+		val[2][n++] = stamp.flt - from.flt;
+	}
+	emit_ticks(c, "exec.first_timestamp", val[0], n, 0, 1);
+	emit_ticks(c, "exec.first_call", val[1], n, 0, 1);
+	vc_emit(c, "exec.first_timestamp.faults", "faults", true, val[2], n);
+	for (k = 0; k < 3; k++)
+		free(val[k]);
+	return 0;
+}
+
+static pid_t spawn_program(const char *path, int out)
+{
+	const char *argv[] = { path, NULL };
+	pid_t pid = vfork();
+
+	if (!pid) {
+		if (dup2(out, STDOUT_FILENO) == STDOUT_FILENO)
+			execve(path, (char **)argv, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
+static int vc_fork_dynamic(const struct vc_conf *c)
+{
+	const char name[] = "exec.vfork_exec_exit_dynamic";
+	double *val = vc_alloc(c->loops), start = vc_now();
+	int status, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	unsigned long i, n = 0;
+	struct rusage ru;
+
+	if (null < 0)
+		return -errno;
+	for (i = 0; i < c->warmup + c->loops; i++) {
+		uint64_t t;
+		pid_t pid;
+
+		if (i && vc_expired(c, start))
+			break;
+		t = ticks();
+		pid = spawn_program(c->program, null);
+		if (pid < 0 || wait4(pid, &status, 0, &ru) != pid)
+			return -errno;
+		t = ticks() - t;
+		if (status)
+			return -ECHILD;
+		/*
+		 * Under -icount the TSC goes on where all wait for the disk, so
+		 * that is no count. Exiting is one wait.
+		 */
+		if (i >= c->warmup && !(c->exact && ru.ru_nvcsw > 1))
+			val[n++] = t;
+	}
+	if (n)
+		emit_ticks(c, name, val, n, 0, 1);
+	else
+		vc_skip(c, name, "%s waits for its files, and waits are no instructions: run all in a tmpfs",
+			c->program);
+	free(val);
+	close(null);
+	return 0;
+}
+
 int vc_fork(const struct vc_conf *c)
 {
 	static const char * const name[] = {
@@ -1633,7 +1803,7 @@ int vc_fork(const struct vc_conf *c)
 		emit_ticks(c, name[k], val[k], n, 0, 1);
 		free(val[k]);
 	}
-	return vc_page_tables(c);
+	return vc_page_tables(c) ?: vc_first_timestamp(c) ?: vc_fork_dynamic(c);
 }
 
 /* ---- scale ---- */
@@ -1959,19 +2129,16 @@ static void one_page(const struct vc_conf *c, const struct vc_area *area,
 	int nr = (page - area->start) / sysconf(_SC_PAGESIZE);
 	int len = strcspn(area->name + 1, "]");
 	const char *type = "-";
-	bool was, is;
 	char frame[32] = "-";
-	long before;
-	uint64_t pfn;
+	uint64_t pfn, t;
+	long flt;
+	bool is;
 
-	/* The signal frame of an unreadable page takes faults of its own */
-	before = minflt();
-	if (!readable(page)) {
+	if (!touch_page(page, &t, &flt)) {
 		vc_say(c, 'r', "%-14s %4d %-8s %-8s %-5s %s", area->name, nr,
 		       "no", "SIGBUS", type, frame);
 		return;
 	}
-	was = minflt() == before;
 	is = !faults(page);
 	if (is) {
 		pfn = frame_of(page);
@@ -1982,7 +2149,7 @@ static void one_page(const struct vc_conf *c, const struct vc_area *area,
 				 (unsigned long long)pfn);
 	}
 	vc_say(c, 'r', "%-14s %4d %-8s %-8s %-5s %s", area->name, nr,
-	       was ? "yes" : "no", "yes", type, frame);
+	       flt ? "no" : "yes", "yes", type, frame);
 	if (!c->emulated)
 		page_latency(c, area->name + 1, len, nr, page);
 }
@@ -1993,14 +2160,15 @@ int vc_pages(const struct vc_conf *c)
 	int i, n = vc_find_areas(area, ARRAY_SIZE(area));
 	bool some_type = false;
 	uintptr_t page;
+	uint64_t t;
+	long flt;
 
 	if (n <= 0)
 		return n ? n : -ENOENT;
 	if (vc_pin(c, 0))
 		return -errno;
 	/* Whatever the counting itself must fault in */
-	readable((uintptr_t)area);
-	minflt();
+	touch_page((uintptr_t)area, &t, &flt);
 	vc_say(c, 'r', "%-14s %4s %-8s %-8s %-5s %s", "area", "page",
 	       "present", "readable", "cache", "frame");
 	for (i = 0; i < n; i++)

@@ -439,7 +439,7 @@ static int exec_helper(const struct vc_conf *c)
 	char arg[6][32], path[64];
 	const char *argv[] = {
 		"vdso-clock", helper_mode, arg[0], arg[1], arg[2], arg[3],
-		c->unit, arg[4], arg[5], c->clocks ?: "", NULL
+		c->unit, arg[4], arg[5], c->clocks ?: "", c->program, NULL
 	};
 	int fd = helper_fd(helper_now);
 
@@ -693,7 +693,7 @@ static int bench_fault(void)
 		if (!have_helper(&helper_static, "fault"))
 			return 0;
 		note(&warnings,
-		     "fault: measured in processes just exec'ed instead: one vvar and one text page");
+		     "fault: measured in processes just exec'ed instead");
 		err = run_helper(&helper_static, "fault-exec");
 	}
 	if (!err && opt_compat && have_helper(&helper_32, "compat.fault"))
@@ -1456,6 +1456,7 @@ int bench_vdso_clock(int argc, const char **argv)
 	conf.warmup = opt_warmup;
 	conf.threads = opt_threads == NOT_GIVEN ? 1 : opt_threads;
 	conf.clocks = opt_clocks;
+	conf.program = opt_program;
 
 	work = work_ticks();
 	warn_before();

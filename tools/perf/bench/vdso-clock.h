@@ -28,6 +28,7 @@ struct vc_conf {
 	const int	*cpus;
 	int		nr_cpus;
 	const char	*clocks;	/* comma list, NULL for all */
+	const char	*program;	/* a dynamic one */
 	const char	*unit;
 	double		scale;		/* one tick in units */
 	bool		exact;		/* a tick is an instruction */
@@ -86,7 +87,8 @@ extern const char vc_helper_32[], vc_helper_32_end[];
 int vc_gettime(const struct vc_conf *c);
 int vc_fault(const struct vc_conf *c);
 int vc_fault_exec(const struct vc_conf *c);
-int vc_child_fault(int fd);
+int vc_child_fault(const char *arg);
+int vc_child_stamp(const char *arg);
 int vc_contend(const struct vc_conf *c);
 int vc_first(const struct vc_conf *c);
 int vc_fork(const struct vc_conf *c);

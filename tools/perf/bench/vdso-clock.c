@@ -50,6 +50,8 @@
 #include "bench.h"
 #include "vdso-clock.h"
 
+#define MAX_REPEAT	10000
+
 static const struct helper {
 	const char	*name, *start, *end, *missing;
 } helper_static = {
@@ -80,18 +82,11 @@ struct notes {
 
 static struct notes skipped, warnings, texts, env_given;
 
-#define NOT_GIVEN	UINT_MAX
-
-static u64 opt_loops = NOT_GIVEN;
-static u64 opt_batch = 100;
-static u64 opt_warmup = 10;
-static const char *opt_seconds;
-static unsigned int opt_threads = NOT_GIVEN;
-static unsigned int opt_repeat = NOT_GIVEN;
+static const char *opt_loops, *opt_batch, *opt_warmup, *opt_seconds;
+static const char *opt_threads, *opt_repeat;
 static const char *opt_cpus, *opt_clocks, *opt_format, *opt_unit = "auto";
 static const char *opt_program = "/bin/date";
 static bool opt_compat;
-static bool loops_by_default;
 
 static struct vc_conf conf;
 static const char *accelerator;
@@ -99,22 +94,22 @@ static const char *accelerator;
 static int add_env(const struct option *opt, const char *arg, int unset);
 
 static const struct option options[] = {
-	OPT_U64('l', "loops", &opt_loops,
-		"Samples of each measurement (default: 1000, or 200 where instructions are counted; first: 20000)"),
+	OPT_STRING('l', "loops", &opt_loops, "n",
+		   "Samples of each measurement (default: 1000, or 200 where instructions are counted; first: 20000)"),
 	OPT_STRING('t', "seconds", &opt_seconds, "seconds",
 		   "Stop each measurement after this time"),
-	OPT_UINTEGER('T', "threads", &opt_threads,
-		     "contend, first: threads that work on mmap_lock; scale: most threads (default: 1; scale: all CPUs)"),
+	OPT_STRING('T', "threads", &opt_threads, "n",
+		   "contend, first: threads that work on mmap_lock; scale: most threads (default: 1; scale: all CPUs)"),
 	OPT_STRING('C', "cpu", &opt_cpus, "list",
 		   "CPUs to run on, such as 0-3,6; the first one measures"),
 	OPT_STRING(0, "clock", &opt_clocks, "list",
 		   "Clocks and calls for gettime and check (default: all)"),
-	OPT_U64('w', "warmup", &opt_warmup,
-		"Samples thrown away before each measurement (default: 10)"),
-	OPT_U64('b', "batch", &opt_batch,
-		"Calls in one sample of gettime (default: 100)"),
-	OPT_UINTEGER('r', "repeat", &opt_repeat,
-		     "Repeat everything, pool the samples (default: 1)"),
+	OPT_STRING('w', "warmup", &opt_warmup, "n",
+		   "Samples thrown away before each measurement (default: 10)"),
+	OPT_STRING('b', "batch", &opt_batch, "n",
+		   "Calls in one sample of gettime (default: 100)"),
+	OPT_STRING('r', "repeat", &opt_repeat, "n",
+		   "Repeat everything, pool the samples (default: 1)"),
 	OPT_STRING('f', "format", &opt_format, "default|simple|json|benchstat",
 		   "Output format"),
 	OPT_STRING(0, "unit", &opt_unit, "auto|ns|cycles|instructions",
@@ -184,10 +179,20 @@ static void note(struct notes *notes, const char *fmt, ...)
 static int add_env(const struct option *opt __maybe_unused, const char *arg,
 		   int unset __maybe_unused)
 {
+	static const char * const measured[] = { "cpus=", "ns_per_tick=" };
 	const char *eq = strchr(arg, '=');
+	unsigned int i;
 
 	if (!eq || eq == arg)
 		return fail("--env %s: not of the form name=value", arg);
+	for (i = 0; i < ARRAY_SIZE(measured); i++)
+		if (!strncmp(arg, measured[i], strlen(measured[i])))
+			return fail("--env %s: is measured and can't be given",
+				    arg);
+	for (i = 0; i < env_given.nr; i++)
+		if (!strncmp(env_given.line[i], arg, eq - arg + 1))
+			return fail("--env %s: given before, as %s", arg,
+				    env_given.line[i]);
 	note(&env_given, "%s", arg);
 	return 0;
 }
@@ -738,7 +743,7 @@ static int bench_first(void)
 		conf.scale = 1;
 		conf.exact = false;
 	}
-	if (loops_by_default)
+	if (!opt_loops)
 		conf.loops = FIRST_LOOPS;
 	if (conf.emulated)
 		note(&warnings,
@@ -759,7 +764,7 @@ static int bench_scale(void)
 
 	if (!have_vdso("scale"))
 		return -1;
-	if (opt_threads == NOT_GIVEN)
+	if (!opt_threads)
 		conf.threads = conf.nr_cpus;
 	else if (conf.threads > (unsigned int)conf.nr_cpus)
 		note(&warnings, "scale: %u threads on %d CPUs: they take turns",
@@ -882,7 +887,7 @@ static char *command_line;
 static void json_env(FILE *f)
 {
 	static const char sha[] =
-		"{ zcat /proc/config.gz || cat /boot/config-$(uname -r) || kill $$; } 2>/dev/null | sha256sum | cut -c1-64";
+		"{ zcat /proc/config.gz || cat /boot/config-$(uname -r); } 2>/dev/null | sha256sum | sed '/^e3b0c44298fc1c149afbf4c8996fb924/d; s/ .*//'";
 	struct utsname u;
 	char kernel[256], *config = first_line(sha, true);
 	const struct {
@@ -1231,13 +1236,20 @@ static int default_cpus(void)
 	return 0;
 }
 
-static int check_range(const char *name, u64 value, u64 max)
+/* An option's number, which stays as it is if the option was not given */
+static int number(const char *name, const char *text, unsigned long min,
+		  unsigned long max, unsigned long *value)
 {
-	if (!value)
-		return fail("%s 0: needs at least 1", name);
-	if (value > max)
-		return fail("%s %" PRIu64 ": at most %" PRIu64, name, value,
-			    max);
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	*value = strtoul(text, &end, 0);
+	if (errno || *end || *text < '0' || *text > '9' || *value < min ||
+	    *value > max)
+		return fail("%s %s: not a number from %lu to %lu", name, text,
+			    min, max);
 	return 0;
 }
 
@@ -1401,8 +1413,9 @@ static void warn_after(double work)
 int bench_vdso_clock(int argc, const char **argv)
 {
 	const struct sub *run[ARRAY_SIZE(subs)];
+	unsigned long repeat = 1, threads = 1, k;
 	const struct format *format;
-	unsigned int i, k, nr = 0;
+	unsigned int i, nr = 0;
 	char *end;
 	double work;
 	int ret = 0;
@@ -1439,29 +1452,29 @@ int bench_vdso_clock(int argc, const char **argv)
 		fail("-t %s: not a number of seconds above 0", opt_seconds);
 		return 1;
 	}
-	loops_by_default = opt_loops == NOT_GIVEN;
-	if (loops_by_default)
-		opt_loops = conf.exact ? 200 : 1000;
-	if (opt_repeat == NOT_GIVEN)
-		opt_repeat = bench_repeat == 10 ? 1 : bench_repeat;
-	if (check_range("--loops", opt_loops, VC_MAX_LOOPS) ||
-	    check_range("--batch", opt_batch, VC_MAX_LOOPS) ||
-	    check_range("--repeat", opt_repeat, 10000) ||
-	    (opt_threads != NOT_GIVEN &&
-	     check_range("--threads", opt_threads, 4096)) ||
-	    check_range("--warmup", opt_warmup + 1, VC_MAX_LOOPS))
+	conf.loops = conf.exact ? 200 : 1000;
+	conf.batch = 100;
+	conf.warmup = 10;
+	if (bench_repeat_given != BENCH_REPEAT_NOT_GIVEN)
+		repeat = bench_repeat_given;
+	if (number("--loops", opt_loops, 1, VC_MAX_LOOPS, &conf.loops) ||
+	    number("--batch", opt_batch, 1, VC_MAX_LOOPS, &conf.batch) ||
+	    number("--repeat", opt_repeat, 1, MAX_REPEAT, &repeat) ||
+	    number("--threads", opt_threads, 1, 4096, &threads) ||
+	    number("--warmup", opt_warmup, 0, VC_MAX_LOOPS, &conf.warmup))
 		return 1;
-	conf.loops = opt_loops;
-	conf.batch = opt_batch;
-	conf.warmup = opt_warmup;
-	conf.threads = opt_threads == NOT_GIVEN ? 1 : opt_threads;
+	if (repeat > MAX_REPEAT) {
+		fail("--repeat %lu: at most %d", repeat, MAX_REPEAT);
+		return 1;
+	}
+	conf.threads = threads;
 	conf.clocks = opt_clocks;
 	conf.program = opt_program;
 
 	work = work_ticks();
 	warn_before();
 	/* What could be measured is shown, also when something else failed */
-	for (k = 0; k < opt_repeat; k++)
+	for (k = 0; k < repeat; k++)
 		for (i = 0; i < nr; i++)
 			if (run[i]->run())
 				ret = 1;

@@ -231,16 +231,34 @@ bool vc_ticks_are_instructions(void)
 #endif
 }
 
+/* The time, and the ticks of then: of a few tries the least disturbed */
+static double now_and_ticks(uint64_t *at)
+{
+	uint64_t best = UINT64_MAX, before, took;
+	double now, ret = 0;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		before = ticks();
+		now = vc_now();
+		took = ticks() - before;
+		if (took < best) {
+			best = took;
+			*at = before + took / 2;
+			ret = now;
+		}
+	}
+	return ret;
+}
+
 double vc_ns_per_tick(void)
 {
+	uint64_t t0 = 0, t1 = 0;
 	double s0, s1;
-	uint64_t t0, t1;
 
-	s0 = vc_now();
-	t0 = ticks();
+	s0 = now_and_ticks(&t0);
 	do {
-		s1 = vc_now();
-		t1 = ticks();
+		s1 = now_and_ticks(&t1);
 	} while (s1 - s0 < 0.05);
 	return t1 > t0 ? (s1 - s0) * 1e9 / (t1 - t0) : 1;
 }
@@ -584,6 +602,24 @@ int vc_gettime(const struct vc_conf *c)
 	}
 	gettime_row(c, "tsc", tsc, ARRAY_SIZE(tsc), 0, NULL);
 	return 0;
+}
+
+/* What MONOTONIC takes through the vDSO, by what it takes by system call. 0: no vDSO */
+double vc_vdso_share(void)
+{
+	vc_fn fn = vc_vdso_sym(SYM_GETTIME);
+	uint64_t vdso = UINT64_MAX, sys = UINT64_MAX, t;
+	int i;
+
+	for (i = 0; fn && i < 50; i++) {
+		t = time_calls(fn, CLOCK_MONOTONIC, buf, 20);
+		if (t < vdso)
+			vdso = t;
+		t = time_calls(vc_sys_gettime, CLOCK_MONOTONIC, buf, 20);
+		if (t < sys)
+			sys = t;
+	}
+	return fn ? (double)vdso / sys : 0;
 }
 
 /* ---- areas ---- */

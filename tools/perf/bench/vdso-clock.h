@@ -77,6 +77,7 @@ double vc_now(void);
 bool vc_expired(const struct vc_conf *c, double start);
 bool vc_ticks_are_instructions(void);
 double vc_ns_per_tick(void);
+double vc_vdso_share(void);
 uint64_t vc_work(unsigned int rounds);
 int vc_pin(const struct vc_conf *c, int n);
 

@@ -1019,9 +1019,20 @@ static void print_benchstat(FILE *f)
 	}
 }
 
+static void print_repeats(FILE *f, const struct metric *m)
+{
+	struct stats medians = m->medians;
+
+	if (medians.n > 1)
+		fprintf(f, "  (+- %.2f %% in %.0f runs)",
+			rel_stddev_stats(stddev_stats(&medians),
+					 avg_stats(&medians)), medians.n);
+}
+
 static void print_gettime(FILE *f)
 {
 	static const char * const path[] = { "vdso", "libc", "syscall" };
+	double lo, hi;
 	struct metric *tsc = find_metric("gettime.tsc.ordered");
 	unsigned int i, k;
 
@@ -1029,8 +1040,8 @@ static void print_gettime(FILE *f)
 		return;
 	fprintf(f, "\n# gettime: median %s per call; an ordered TSC read: %.1f\n",
 		tsc->unit, p_of(tsc, .5));
-	fprintf(f, "%-28s %10s %10s %10s %12s %9s\n", "", "vDSO", "libc",
-		"syscall", "vDSO/syscall", "vDSO/TSC");
+	fprintf(f, "%-28s %10s %10s %10s %12s %9s  95 %% of vDSO, libc, syscall\n",
+		"", "vDSO", "libc", "syscall", "vDSO/syscall", "vDSO/TSC");
 	for (i = 0; i < nr_metrics; i++) {
 		const char *name = metrics[i].name;
 		char full[128];
@@ -1062,6 +1073,55 @@ static void print_gettime(FILE *f)
 		if (m[0])
 			fprintf(f, " %12.3f %9.2f", p_of(m[0], .5) /
 				p_of(m[2], .5), p_of(m[0], .5) / p_of(tsc, .5));
+		else
+			fprintf(f, " %12s %9s", "-", "-");
+		for (k = 0; k < 3; k++) {
+			if (m[k] && median_ci(m[k], &lo, &hi))
+				fprintf(f, "%s%.1f..%.1f", k ? ", " : "  ", lo, hi);
+			else
+				fprintf(f, "%s-", k ? ", " : "  ");
+		}
+		print_repeats(f, m[0] ?: m[2]);
+		fputc('\n', f);
+	}
+}
+
+static void print_check(FILE *f)
+{
+	static const char * const column[] = {
+		"resolution", "step_min", "same_time", "handovers", "backward"
+	};
+	bool head = false;
+	unsigned int i, k;
+
+	for (i = 0; i < nr_metrics; i++) {
+		const char *name = metrics[i].name;
+		int len = strcspn(name + 6, ".");
+
+		/* One line for each clock */
+		if (strncmp(name, "check.", 6) ||
+		    strcmp(name + 6 + len, ".backward"))
+			continue;
+		if (!head) {
+			fprintf(f, "\n# check: resolution and smallest step in ns, %% of second reads with the same time,\n# reads that followed one on another CPU, steps backward (any is a failure)\n%-20s", "");
+			for (k = 0; k < ARRAY_SIZE(column); k++)
+				fprintf(f, " %11s", column[k]);
+			fputc('\n', f);
+		}
+		head = true;
+		fprintf(f, "%-20.*s", len, name + 6);
+		for (k = 0; k < ARRAY_SIZE(column); k++) {
+			struct metric *m;
+			char full[128];
+
+			snprintf(full, sizeof(full), "check.%.*s.%s", len,
+				 name + 6, column[k]);
+			m = find_metric(full);
+			if (m)
+				fprintf(f, " %11.10g", p_of(m, .5));
+			else
+				fprintf(f, " %11s", "-");
+		}
 		fputc('\n', f);
 	}
 }
@@ -1086,18 +1146,18 @@ static bool is_column(const char *name)
 	return false;
 }
 
-static void print_line(FILE *f, const struct metric *m)
+static void print_line(FILE *f, int width, const struct metric *m)
 {
 	double lo, hi;
 	unsigned int i;
 
 	if (m->n == 1) {
-		fprintf(f, "%-28s %-12s %7d %10s %10.1f\n", m->name, m->unit,
-			1, "", m->val[0]);
+		fprintf(f, "%-*s %-12s %7d %10s %10.1f\n", width, m->name,
+			m->unit, 1, "", m->val[0]);
 		return;
 	}
-	fprintf(f, "%-28s %-12s %7lu %10.1f %10.1f %10.1f %10.1f %10.1f",
-		m->name, m->unit, m->n, m->sorted[0], p_of(m, .5),
+	fprintf(f, "%-*s %-12s %7lu %10.1f %10.1f %10.1f %10.1f %10.1f",
+		width, m->name, m->unit, m->n, m->sorted[0], p_of(m, .5),
 		p_of(m, .9), p_of(m, .99), m->sorted[m->n - 1]);
 	if (median_ci(m, &lo, &hi))
 		fprintf(f, "  %.1f..%.1f", lo, hi);
@@ -1112,34 +1172,37 @@ static void print_line(FILE *f, const struct metric *m)
 		if (column)
 			fprintf(f, "  %s %g", columns[i], p_of(column, .5));
 	}
-	if (m->medians.n > 1) {
-		struct stats medians = m->medians;
-
-		fprintf(f, "  (+- %.2f %% in %.0f runs)",
-			rel_stddev_stats(stddev_stats(&medians),
-					 avg_stats(&medians)), medians.n);
-	}
+	print_repeats(f, m);
 	fputc('\n', f);
+}
+
+/* The others are in the tables of gettime and check, or a column of another line */
+static bool has_line(const struct metric *m)
+{
+	return (!strstr(m->name, "gettime.") || strstr(m->name, ".ordered")) &&
+	       strncmp(m->name, "check.", 6) && !is_column(m->name);
 }
 
 static void print_default(FILE *f)
 {
 	bool head = false;
+	int width = 28;
 	unsigned int i;
 
 	print_gettime(f);
+	print_check(f);
+	for (i = 0; i < nr_metrics; i++)
+		if (has_line(&metrics[i]) && (int)strlen(metrics[i].name) > width)
+			width = strlen(metrics[i].name);
 	for (i = 0; i < nr_metrics; i++) {
-		const char *name = metrics[i].name;
-
-		if ((strstr(name, "gettime.") && !strstr(name, ".ordered")) ||
-		    is_column(name))
+		if (!has_line(&metrics[i]))
 			continue;
 		if (!head)
-			fprintf(f, "\n%-28s %-12s %7s %10s %10s %10s %10s %10s  %s\n",
-				"", "unit", "samples", "min", "p50", "p90",
+			fprintf(f, "\n%-*s %-12s %7s %10s %10s %10s %10s %10s  %s\n",
+				width, "", "unit", "samples", "min", "p50", "p90",
 				"p99", "max", "95 % of p50");
 		head = true;
-		print_line(f, &metrics[i]);
+		print_line(f, width, &metrics[i]);
 	}
 	if (texts.nr)
 		fputc('\n', f);
@@ -1400,6 +1463,13 @@ static void warn_before(void)
 		     "running under TCG emulation: times say little about hardware; compare ratios within one run");
 }
 
+/* Times, and no counts of faults or the like; check's are single figures */
+static bool has_percentiles(const struct metric *m)
+{
+	return strncmp(m->name, "check.", 6) &&
+	       (!strcmp(m->unit, conf.unit) || !strcmp(m->unit, "cycles"));
+}
+
 static void warn_after(double work)
 {
 	double now = work_ticks();
@@ -1410,8 +1480,7 @@ static void warn_after(double work)
 		     "the CPU's clock moved by %.0f %% during the run: times may not be comparable",
 		     (now - work) / work * 100);
 	for (i = 0; i < nr_metrics; i++)
-		if (metrics[i].n > 1 && metrics[i].n < 100 &&
-		    !strcmp(metrics[i].unit, conf.unit)) {
+		if (metrics[i].n < 100 && has_percentiles(&metrics[i])) {
 			note(&warnings,
 			     "fewer than 100 samples (%s has %lu): p99 is only the largest of them",
 			     metrics[i].name, metrics[i].n);

@@ -67,11 +67,55 @@ test_fault() {
 	awk "BEGIN { exit !(${zero} > 0) }" || fail "fault: zero page ${zero}"
 }
 
+test_exec() {
+	echo "exec: the first timestamp comes before the exit"
+	perf bench vdso-clock exec -l 20 --format=simple > "${out}" 2>&1 ||
+		fail "exec: exit status"
+	if ! whole=$(median exec.vfork_exec_exit)
+	then
+		echo "exec: no static helper [Skipped]"
+		return
+	fi
+	first=$(median exec.first_timestamp) || fail "exec: no first timestamp"
+	call=$(median exec.first_call) || fail "exec: no first call"
+	awk "BEGIN { exit !(0 < ${call} && ${call} < ${first} && ${first} < ${whole}) }" ||
+		fail "exec: ${call} < ${first} < ${whole}"
+	[ "$(median exec.first_timestamp.faults)" -gt 0 ] ||
+		fail "exec: no faults to the first timestamp"
+	# A whole program, with more to load than the static one
+	dynamic=$(median exec.vfork_exec_exit_dynamic) ||
+		fail "exec: no dynamic program"
+	awk "BEGIN { exit !(${dynamic} > ${whole}) }" ||
+		fail "exec: ${whole} < ${dynamic}"
+}
+
 test_check() {
 	echo "check: MONOTONIC does not go backwards"
-	perf bench vdso-clock check --clock MONOTONIC -l 10000 \
+	perf bench vdso-clock check --clock MONOTONIC,MONOTONIC_COARSE -l 1000 \
 		--format=simple > "${out}" 2>&1 || fail "check: exit status"
 	[ "$(median check.MONOTONIC.backward)" = 0 ] || fail "check: backwards"
+	# Two CPUs at least: each read follows one on another CPU
+	if [ "$(nproc)" -gt 1 ]
+	then
+		[ "$(median check.MONOTONIC.handovers)" -ge 1000 ] ||
+			fail "check: CPUs don't take turns"
+	fi
+	# Seen to move, also where that takes longer than the loops
+	awk "BEGIN { exit !($(median check.MONOTONIC_COARSE.step_min) > 0) }" ||
+		fail "check: a coarse clock's step"
+}
+
+test_repeat() {
+	echo "repeat: as often as said, before and after the name"
+	for args in "-r 10 vdso-clock" "vdso-clock -r 10"
+	do
+		# A list of words
+		# shellcheck disable=SC2086
+		perf bench ${args} gettime --clock TAI -l 20 --format=simple \
+			> "${out}" 2>&1 || fail "repeat: exit status"
+		[ "$(awk '$1 == "gettime.TAI.syscall" { print $6 }' "${out}")" = 200 ] ||
+			fail "repeat: perf bench ${args}"
+	done
 }
 
 test_json() {
@@ -93,6 +137,17 @@ test_json() {
 		s = sorted(m["samples"])
 		assert s[0] == m["min"] and s[-1] == m["max"]
 		assert m["p50"] == s[61]
+		# The hash of no config is none
+		assert not d["environment"]["config_sha256"].startswith("e3b0c442")
+	END
+	# Every tick counts, of a million as well
+	perf bench vdso-clock exec -l 30 --unit cycles --format=json \
+		> "${out}" 2> /dev/null || fail "json: exit status"
+	python3 - "${out}" <<-END || fail "json: digits"
+		import json, sys
+		d = json.load(open(sys.argv[1]))
+		long = [x for m in d["metrics"] for x in m["samples"] if x > 2e6]
+		assert not long or any(x % 10 for x in long)
 	END
 }
 
@@ -114,17 +169,28 @@ test_errors() {
 		nonsense
 		gettime --clock NONSENSE
 		gettime -l 0
+		gettime -l 4294967295
 		gettime -l 99999999999
+		gettime -l 1x
+		gettime -r 0
+		gettime -w -1
+		scale -T 0
 		gettime -C 99999
 		gettime --format=nonsense
 		gettime --unit=nonsense
 		gettime -t 0
+		gettime --env cpus=1
+		gettime --env a=1 --env a=2
 		exec --program /nonexistent
 	END
-	if perf bench --format=nonsense vdso-clock > /dev/null 2>&1
-	then
-		fail "errors: 'perf bench --format=nonsense' exits 0"
-	fi
+	for args in --format=nonsense "-r 0" "-r 20000"
+	do
+		# shellcheck disable=SC2086
+		if perf bench ${args} vdso-clock > /dev/null 2>&1
+		then
+			fail "errors: 'perf bench ${args}' exits 0"
+		fi
+	done
 	if perf bench vdso-clock gettime -l 10 > /dev/full 2> /dev/null
 	then
 		fail "errors: a full disk exits 0"
@@ -133,7 +199,9 @@ test_errors() {
 
 test_gettime
 test_fault
+test_exec
 test_check
+test_repeat
 test_json
 test_errors
 

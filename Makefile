@@ -52,6 +52,7 @@ help:
 ##   make planted     do the KUnit tests catch planted faults?
 ##   make kunit-matrix  KUnit with 1, 2, 4 CPUs, other page tables, no PAT, ...
 ##   make kunit-i386  KUnit on 32-bit kernels, PAE and not
+##   make kunit-nopat  KUnit on a kernel without PAT
 ##   make kunit-leaks  KUnit 100 times in one boot: what do the tests leave?
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
@@ -234,13 +235,17 @@ planted: kernel-vvar
 kunit-matrix: kernel-vvar
 	@scripts/kunit-matrix
 
-.PHONY: kunit-i386 kunit-leaks coverage
+.PHONY: kunit-i386 kunit-nopat kunit-leaks coverage
 kunit-i386: deps
 	@for name in i386 i386-pae; do \
 		scripts/kernel $$name ARCH=i386 configs/$$name.config && \
 		KUNIT_KERNEL=$$name scripts/kunit-matrix cpu1 cpu2 nopat locked || \
 		exit 1; \
 	done
+
+kunit-nopat: deps
+	@scripts/kernel nopat configs/nopat.config
+	@KUNIT_KERNEL=nopat scripts/kunit-matrix plain cpu2
 
 kunit-leaks: kernel-vvar tools
 	@scripts/kunit-leaks 100 $(GUEST)

@@ -54,6 +54,8 @@ help:
 ##   make kunit-i386  KUnit on 32-bit kernels, PAE and not
 ##   make kunit-nopat  KUnit on a kernel without PAT
 ##   make kunit-leaks  KUnit 100 times in one boot: what do the tests leave?
+##   make perf-check  is perf bench vdso-clock right? beside a plain loop and
+##                    stress-ng
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
 ##   make trace       where a first touch spends its time
@@ -209,9 +211,14 @@ conformance-lsm: kernel-stock tools
 model: deps
 	@tools/testing/selftests/vvar/model/run.sh
 
+# Half of it with all pages mapped beforehand, half with first touches
 stress: selftests-build
-	@scripts/guest --mttcg --append vdso_hpet=1 --timeout $$(($(DURATION) * 2 + 300)) \
-		$(GUEST) -- $(SELFTESTS)/stress $(DURATION)
+	@for p in 1 0; do \
+		scripts/guest --mttcg --append "vdso_hpet=1 slab_nomerge vvar.populate=$$p" \
+			--timeout $$(($(DURATION) * 3 + 300)) $(GUEST) -- \
+			$(SELFTESTS)/stress -a $$((($(DURATION) + 1) / 2)) || \
+			exit 1; \
+	done
 
 fuzz: selftests-build
 	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)

@@ -108,7 +108,8 @@ static struct page *vvar_foreign_timens_page(struct mm_struct *mm)
 
 	rcu_read_lock();
 	for_each_process_thread(p, t) {
-		if (READ_ONCE(t->mm) != mm || (t->flags & PF_KTHREAD))
+		/* Other flags change meanwhile, PF_KTHREAD does not */
+		if (READ_ONCE(t->mm) != mm || data_race(t->flags & PF_KTHREAD))
 			continue;
 		task_lock(t);
 		found = t->mm == mm && t->nsproxy;
@@ -249,7 +250,7 @@ static noinline void vvar_map_slow(struct vm_fault *vmf, unsigned long todo,
 	struct vvar_tally tally;
 
 	/* do_fault_around() and __do_fault() have seen to it */
-	if (unlikely(pmd_none(*vmf->pmd)))
+	if (unlikely(pmd_none(pmdp_get_lockless(vmf->pmd))))
 		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
 	tally = vvar_publish_slow(vmf->vma, vmf->pmd, vmf->address, vmf->pgoff,
@@ -284,6 +285,7 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	struct vvar_area *area = vma->vm_private_data;
 	struct page *timens = vvar_timens_page(vma, vmf->flags);
 	unsigned long todo = vvar_slots_in_use(area, timens);
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 	pte_t *ptep;
 
 	todo &= GENMASK(last, first);
@@ -291,7 +293,7 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 
 	/* All that is rare */
 	if (static_branch_unlikely(&vvar_slow) || unlikely(timens) ||
-	    unlikely(pmd_none(*vmf->pmd))) {
+	    unlikely(pmd_none(pmd))) {
 		vvar_map_slow(vmf, todo, timens, VVAR_MAP_PAGES);
 		return VM_FAULT_NOPAGE;
 	}
@@ -301,7 +303,7 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	 * huge page or goes away. This one does neither (3. above), and is
 	 * not in highmem (vvar_init()).
 	 */
-	ptep = pte_offset_kernel(vmf->pmd, vmf->address);
+	ptep = pte_offset_kernel(&pmd, vmf->address);
 	vvar_publish_slots(vma, todo, ptep - vmf->pgoff, NULL, false);
 	return VM_FAULT_NOPAGE;
 }
@@ -733,7 +735,7 @@ static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
 {
 	unsigned int nr;
 
-	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte)
+	if (pmd_none(pmdp_get_lockless(vmf->pmd)) && vmf->prealloc_pte)
 		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
 	nr = vdso_text_publish(vmf->vma, vmf->pmd, first, last);

@@ -735,7 +735,8 @@ static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
 {
 	unsigned int nr;
 
-	if (pmd_none(pmdp_get_lockless(vmf->pmd)) && vmf->prealloc_pte)
+	/* Both look again: pmd_install() and pte_offset_map_lock() */
+	if (data_race(pmd_none(*vmf->pmd)) && vmf->prealloc_pte)
 		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
 	nr = vdso_text_publish(vmf->vma, vmf->pmd, first, last);

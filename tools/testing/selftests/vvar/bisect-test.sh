@@ -265,13 +265,13 @@ bad_steps()
 	git checkout -q good
 	gettime=gettime.MONOTONIC.vdso
 	# shellcheck disable=SC2016
-	as="$measure"' | sed "s/tsc/${CLOCK:-tsc}/; s/tcg/${ACCEL:-tcg}/"'
+	as="$measure"' | sed "s/tsc/${CLOCK:-tsc}/; s/tcg/${SAYS:-tcg}/"'
 	step 0 'fault.vvar  good' "the issue's name for it" \
 		--metric first_touch_insns --limit '<= 950' --measure "$as"
 	CLOCK=hpet step 125 'clocksource is hpet, not tsc' \
 		"a limit, and another clocksource than in the first step" \
 		--metric fault.vvar --limit '<= 950' --measure "$as"
-	ACCEL=kvm step 125 'accelerator is kvm, not tcg' \
+	SAYS=kvm step 125 'accelerator is kvm, not tcg' \
 		"... another accelerator" \
 		--metric fault.vvar --limit '<= 950' --measure "$as"
 	step 125 'clocksource is tsc, not hpet' "... not the one asked for" \

@@ -5,14 +5,16 @@ KERNEL ?= 6.12
 KSRC ?=
 ACCEL ?= auto
 OUT ?= build
-JOBS ?= $(shell nproc)
+JOBS ?= $(shell expr 2 \* $$(nproc))
 DURATION ?= 60
 CALLS ?= 20000
 
 override OUT := $(abspath $(OUT))
 export KERNEL KSRC ACCEL OUT JOBS
-# ccache takes the place of gcc by name, so that no command line changes
+# ccache takes the place of gcc by name, so that no command line changes. A file that
+# it does not know yet is not preprocessed for its sake: make asks for its headers.
 export PATH := /usr/lib/ccache:$(PATH)
+export CCACHE_DEPEND := 1
 # Reproducible kernels: nothing of this machine or hour in them
 export KBUILD_BUILD_USER = vvar
 export KBUILD_BUILD_HOST = vvar
@@ -75,7 +77,7 @@ help:
 ##   KSRC=dir         your own kernel tree instead (copied, never changed)
 ##   ACCEL=auto       kvm, tcg, or the first of the two that works
 ##   OUT=build        where everything is built
-##   JOBS=N           parallel jobs (default: all CPUs)
+##   JOBS=N           parallel jobs (default: two for each CPU)
 
 # --- what it needs ---------------------------------------------------------
 

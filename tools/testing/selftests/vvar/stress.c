@@ -784,6 +784,7 @@ static void job_race(void)
 	pthread_attr_t attr;
 	unsigned long at[3], hole, base;
 	unsigned int i, to, here = 3;
+	unsigned int step = 14;	/* the slowest first: chance seldom ends it */
 	char *door;
 	void *p;
 	pid_t pid;
@@ -817,9 +818,9 @@ static void job_race(void)
 		}
 	}
 
-	while (!stopping()) {
+	for (; !stopping(); step = rnd(16)) {
 		base = vd.base;
-		switch (rnd(16)) {
+		switch (step) {
 		case 0 ... 4:
 			do {
 				to = rnd(ARRAY_SIZE(at));
@@ -1723,7 +1724,7 @@ static unsigned long parse_number(const char *text, const char *what)
 	return n;
 }
 
-/* -a: has each event that there is been seen, and some page reclaimed? */
+/* -a: has each event that there is been seen, some page reclaimed, and huge ones made? */
 static bool all_seen(const struct resources *then)
 {
 	unsigned int i;
@@ -1735,7 +1736,9 @@ static bool all_seen(const struct resources *then)
 	for (i = 0; i < ARRAY_SIZE(sh->clocksource); i++)
 		if (!sh->clocksource[i].count && sh->clocksource[i].name[0])
 			return false;
-	return vmstat("pgsteal_file") > then->stolen_file;
+	return vmstat("pgsteal_file") > then->stolen_file &&
+	       vmstat("thp_fault_alloc") > then->huge &&
+	       vmstat("thp_collapse_alloc") > then->collapsed;
 }
 
 /* A count that must not be 0; @why it may be, or "" */

@@ -260,20 +260,24 @@ static void check(void)
 
 /* --- arguments ------------------------------------------------------- */
 
+/*
+ * In the arena. What ARCH_MAP_VDSO found no room for there lies between our own
+ * memory.
+ */
 static unsigned long any_addr(void)
 {
-	unsigned long addr;
+	unsigned long addr = 0;
 	const struct vma *v;
 
-	if (!nr_vmas || one_in(8)) {
-		addr = arena + rnd(ARENA / page) * page;
-	} else {
+	if (nr_vmas && !one_in(8)) {
 		v = &vma[rnd(nr_vmas)];
 		addr = one_in(2) ? v->start :
 		       v->start + rnd((v->end - v->start) / page + 1) * page;
 		if (one_in(8))
 			addr -= page;
 	}
+	if (addr < arena || addr >= arena + ARENA)
+		addr = arena + rnd(ARENA / page) * page;
 	if (one_in(16))
 		addr += rnd(page);
 	return addr;
@@ -320,8 +324,6 @@ static size_t any_len(unsigned long addr)
 		len = nr_vmas ? vma[rnd(nr_vmas)].end - vma[rnd(nr_vmas)].start
 			      : page;
 	}
-	if (addr < arena || addr >= arena + ARENA)
-		return page;
 	return len > arena + ARENA - addr ? arena + ARENA - addr : len;
 }
 

@@ -217,7 +217,7 @@ model: deps
 stress: selftests-build
 	@for p in 1 0; do \
 		scripts/guest --mttcg --append "vdso_hpet=1 slab_nomerge vvar.populate=$$p" \
-			--timeout $$(($(DURATION) * 3 + 300)) $(GUEST) -- \
+			--timeout $$(($(DURATION) * 8 + 300)) $(GUEST) -- \
 			$(SELFTESTS)/stress -a $$((($(DURATION) + 1) / 2)) || \
 			exit 1; \
 	done

@@ -454,22 +454,23 @@ static void find_touchable(void)
 		vd.replaced = REPLACED_SLOT * page;
 }
 
-/* Wait for a child that must end with status 0, or by a SIGKILL of ours */
-static void reap(pid_t pid, const char *what)
+/* Wait for a child that must end with status 0, or by a SIGKILL of ours; was there one? */
+static bool reap(pid_t pid, const char *what)
 {
 	int status;
 
 	if (pid < 0) {
 		if (errno != EAGAIN && errno != ENOMEM)
 			wrong("%s: %s", what, strerror(errno));
-		return;
+		return false;
 	}
 	while (waitpid(pid, &status, 0) != pid) {
 		if (errno != EINTR)
-			return;
+			return true;
 	}
 	if (status && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
 		wrong("%s: child's status %#x", what, status);
+	return true;
 }
 
 static pid_t vfork_exec(void)
@@ -831,8 +832,9 @@ static void job_race(void)
 		       8 + __atomic_fetch_add(&sh->turn, 1, __ATOMIC_RELAXED) % 8;
 		switch (step) {
 		case 0 ... 4:
+			/* To and fro, often */
 			do {
-				to = rnd(ARRAY_SIZE(at));
+				to = rnd(2) && here < 2 ? !here : rnd(ARRAY_SIZE(at));
 			} while (to == here);
 			if (!move_all(base, at[to]))
 				goto out;
@@ -899,8 +901,8 @@ static void job_race(void)
 				read_clock(base);
 				_exit(0);
 			}
-			reap(pid, "fork of a threaded process");
-			counted(FORK);
+			if (reap(pid, "fork of a threaded process"))
+				counted(FORK);
 		}
 		read_clock(vd.base);
 	}
@@ -923,10 +925,9 @@ static void job_fork(void)
 				read_clock(vd.base);
 				_exit(0);
 			}
-			reap(pid, "fork");
-			counted(FORK);
-		} else {
-			reap(vfork_exec(), "vfork and exec");
+			if (reap(pid, "fork"))
+				counted(FORK);
+		} else if (reap(vfork_exec(), "vfork and exec")) {
 			counted(EXEC);
 		}
 	}
@@ -990,12 +991,12 @@ static void timens_child(void)
 
 		if (!pid)
 			in_timens(root, floor, floor + OFFSET);
-		reap(pid, "fork into a time namespace");
-		counted(TIMENS);
+		if (reap(pid, "fork into a time namespace"))
+			counted(TIMENS);
 	} else {
 		clock_floor = floor + OFFSET;
-		reap(vfork_exec(), "exec into a time namespace");
-		counted(NSEXEC);
+		if (reap(vfork_exec(), "exec into a time namespace"))
+			counted(NSEXEC);
 		clock_floor = floor;
 	}
 	read_clock(vd.base);
@@ -1023,8 +1024,8 @@ static void job_timens(void)
 			read_clock(vd.base);
 			_exit(0);
 		}
-		reap(pid, "clone3(CLONE_NEWTIME)");
-		counted(CLONE3);
+		if (reap(pid, "clone3(CLONE_NEWTIME)"))
+			counted(CLONE3);
 	}
 }
 
@@ -1344,20 +1345,20 @@ static void proc_maps(pid_t pid)
 {
 	static char buf[65536];
 	unsigned long entry[16];
+	int smaps = open_proc(pid, "smaps", O_RDONLY);
+	int pagemap = open_proc(pid, "pagemap", O_RDONLY);
 	size_t nr = vd.text / page;
-	int fd;
 
-	fd = open_proc(pid, "smaps", O_RDONLY);
-	while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
+	while (smaps >= 0 && read(smaps, buf, sizeof(buf)) > 0)
 		;
-	close(fd);
-	fd = open_proc(pid, "pagemap", O_RDONLY);
 	if (nr > ARRAY_SIZE(entry))
 		nr = ARRAY_SIZE(entry);
-	if (fd >= 0 && pread(fd, entry, nr * 8, vd.base / page * 8) < 0)
+	if (pagemap >= 0 && pread(pagemap, entry, nr * 8, vd.base / page * 8) < 0)
 		wrong("pagemap: %s", strerror(errno));
-	close(fd);
-	counted(PROC_MAPS);
+	if (smaps >= 0 && pagemap >= 0)
+		counted(PROC_MAPS);
+	close(smaps);
+	close(pagemap);
 }
 
 static void job_watch(void)
@@ -1577,6 +1578,12 @@ static unsigned int splats(int fd)
 		if (strstr(buf, "BUG: KCSAN:") && !strstr(buf, "vvar") &&
 		    !strstr(buf, "vdso") && !strstr(buf, "vclock"))
 			continue;
+		/* In kernel/sched/deadline.c; a stock 6.12 says it, too */
+		if (strstr(buf, "WARNING:") &&
+		    strstr(buf, " inactive_task_timer+")) {
+			ksft_print_msg("kernel, as stock: %s", buf);
+			continue;
+		}
 		for (i = 0; i < ARRAY_SIZE(bad); i++) {
 			if (strstr(buf, bad[i])) {
 				ksft_print_msg("kernel: %s", buf);
@@ -1680,6 +1687,7 @@ static bool leaks(const struct cache *old, const struct cache *new)
 static unsigned int leaking_caches(const struct resources *then,
 				   const struct resources *after)
 {
+	static const struct cache none;
 	unsigned int i, j, nr = 0;
 
 	for (i = 0; i < after->nr_caches; i++) {
@@ -1688,7 +1696,9 @@ static unsigned int leaking_caches(const struct resources *then,
 		for (j = 0; j < then->nr_caches && !old; j++)
 			if (!strcmp(then->cache[j].name, c->name))
 				old = &then->cache[j];
-		if (!old || !leaks(old, c))
+		if (!old)
+			old = &none;
+		if (!leaks(old, c))
 			continue;
 		ksft_print_msg("cache %s: %lu objects before, %lu after\n",
 			       c->name, old->objects, c->objects);
@@ -1836,18 +1846,17 @@ static void resource_results(const struct resources *then,
 
 /* Their number */
 static unsigned int results(const struct resources *then,
-			    const struct resources *after, int kmsg)
+			    const struct resources *after, int kmsg,
+			    unsigned int reports)
 {
-	unsigned int nr;
-
 	event_results();
 	ksft_test_result(!sh->wrong, "nothing wrong was seen: %lu\n",
 			 sh->wrong);
-	nr = kmsg < 0 ? 0 : splats(kmsg);
+	reports += splats(kmsg);
 	if (kmsg < 0)
 		must_be(0, "kernel's log", "no /dev/kmsg");
 	else
-		ksft_test_result(!nr, "no kernel reports: %u\n", nr);
+		ksft_test_result(!reports, "no kernel reports: %u\n", reports);
 	resource_results(then, after);
 	return ksft_test_num();
 }
@@ -1859,7 +1868,7 @@ int main(int argc, char **argv)
 	unsigned long seconds = 60;
 	bool cut_short;
 	char text[8];
-	unsigned int i;
+	unsigned int i, reports = 0;
 	int opt, kmsg;
 
 	page = sysconf(_SC_PAGESIZE);
@@ -1883,8 +1892,8 @@ int main(int argc, char **argv)
 		default:
 			fprintf(stderr,
 				"usage: stress [-a|-j JOB,...] [-s SEED] [SECONDS, default 60]\n"
-				"-a: all that there is must happen, nothing is skipped; up to three times\n"
-				"    as long again, if the machine is too busy\n"
+				"-a: all that there is must happen, nothing is skipped; up to 15 times as\n"
+				"    long again, if the machine is too busy\n"
 				"-j: only these jobs, and no count is wanted of the others\n");
 			return opt == 'h' ? 0 : 2;
 		}
@@ -1934,17 +1943,24 @@ int main(int argc, char **argv)
 	end = ts;
 	end.tv_sec += seconds;
 	last = end;
-	last.tv_sec += all ? 3 * seconds : 0;
+	last.tv_sec += all ? 15 * seconds : 0;
 	while (!stopping() && (before(&ts, &end) ||
 			       (before(&ts, &last) && !all_seen(&then)))) {
 		sleep_ms(20 + rnd(400));
 		i = rnd(ARRAY_SIZE(jobs));
-		if (jobs[i].killable && jobs[i].pid > 0) {
+		/*
+		 * By the clock, while work is done at the CPU's speed: hardly any
+		 * in the time that -a adds, or a slow machine gets nowhere
+		 */
+		if (jobs[i].killable && jobs[i].pid > 0 &&
+		    (before(&ts, &end) || !rnd(16))) {
 			kill(jobs[i].pid, SIGKILL);
 			counted(KILL);
 		}
 		while (reap_any())
 			;
+		/* As we go: the log is a ring */
+		reports += splats(kmsg);
 		now(CLOCK_MONOTONIC, &ts);
 	}
 	cut_short = stopping();
@@ -1953,7 +1969,7 @@ int main(int argc, char **argv)
 	resources(&after);
 
 	/* The plan is what there is to count */
-	ksft_set_plan(results(&then, &after, kmsg));
+	ksft_set_plan(results(&then, &after, kmsg, reports));
 	if (cut_short)
 		ksft_exit_fail_msg("stopped by a signal\n");
 	ksft_finished();

@@ -1113,7 +1113,7 @@ static int late_reader_fn(void *data)
 
 	rcu_read_lock();
 	complete(&r->in);
-	mdelay(50);
+	mdelay(200);
 	WRITE_ONCE(r->left, true);
 	rcu_read_unlock();
 	return 0;

@@ -604,7 +604,7 @@ static void find_pvclock(struct kind *k)
 	if (!strncmp(first, source, strlen(source)))
 		put(CLOCKSOURCE "current_clocksource", "tsc");
 	put(CLOCKSOURCE "current_clocksource", source);
-	for (tries = 0; tries < 200 && !pfn; tries++) {
+	for (tries = 0; tries < 1000 && !pfn; tries++) {
 		usleep(10000);
 		free(trace);
 		trace = get(INSTANCE "trace");

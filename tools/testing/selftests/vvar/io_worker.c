@@ -32,13 +32,15 @@ static void child(unsigned long vvar)
 	struct io_uring_params p = { 0 };
 	int fd = syscall(SYS_io_uring_setup, 4, &p);
 	int file = memfd_create("io_worker", 0);
+	unsigned long long pte;
 
 	result->was_mapped = areas_pte(0, vvar);
 	result->written = fd < 0 || file < 0 ? -1 :
 			  ring_one(fd, &p, IORING_OP_WRITE, IOSQE_ASYNC, file,
 				   (void *)vvar, AREAS_PAGE);
 	result->error = errno;
-	result->is_mapped = areas_pte(0, vvar);
+	pte = areas_pte(0, vvar);
+	result->is_mapped = pte && pte != AREAS_NO_PTE;
 	if (pread(file, bytes, sizeof(bytes), 0) != sizeof(bytes))
 		_exit(1);
 	/* It doesn't change, as the other's would */

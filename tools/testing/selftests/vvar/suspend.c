@@ -80,6 +80,21 @@ static bool set(const char *path, const char *text)
 	return written;
 }
 
+/* Busy: not all tasks could be frozen, or something woke the machine */
+static bool suspend(void)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 3; tries++) {
+		if (set("/sys/power/state", "mem"))
+			return true;
+		if (errno != EBUSY && errno != EAGAIN)
+			break;
+		sleep(1);
+	}
+	return false;
+}
+
 /* As the kernel counts them */
 static long suspends(void)
 {
@@ -95,6 +110,7 @@ int main(int argc, char **argv)
 	unsigned int i, s, n, nr = 0;
 	pid_t pid[READERS];
 	struct areas as;
+	int status;
 
 	if (argc > 2 || !times || times > 1000) {
 		fprintf(stderr, "usage: suspend [TIMES], 1 to 1000\n");
@@ -137,7 +153,7 @@ int main(int argc, char **argv)
 			continue;
 		ok = clocksource_switch(sources[s]);
 		for (n = 0; ok && n < times; n++)
-			ok = all_go_on() && set("/sys/power/state", "mem");
+			ok = all_go_on() && suspend();
 		ok = ok && all_go_on() && clocksource_is(sources[s]) &&
 		     suspends() - before == (long)times;
 		ksft_test_result(ok, "clocksource %s: %ld suspends, and all readers go on\n",
@@ -146,8 +162,10 @@ int main(int argc, char **argv)
 	set("/sys/power/pm_test", "none");
 
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
-	for (i = 0; i < READERS; i++)
-		waitpid(pid[i], NULL, 0);
+	for (i = 0; i < READERS; i++) {
+		if (waitpid(pid[i], &status, 0) != pid[i] || status)
+			ksft_exit_fail_msg("reader %u: status %#x\n", i, status);
+	}
 	for (s = 0; s < NR_CLOCKS; s++) {
 		for (i = 1; i < READERS; i++)
 			bracket_add(&shared->clock[0][s], &shared->clock[i][s]);

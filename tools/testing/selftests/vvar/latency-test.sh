@@ -100,7 +100,7 @@ for m in json.load(sys.stdin)["metrics"]:
 
 clean()
 {
-	[ ! -s /sys/kernel/tracing/kprobe_events ] &&
+	! grep -q . /sys/kernel/tracing/kprobe_events &&
 	[ -z "$(ls /sys/kernel/tracing/instances)" ]
 }
 
@@ -165,7 +165,7 @@ record_tests()
 		NR == FNR { p = $2; next }
 		{ exit !(p > 0 && p == $2) }' awk.txt us.txt
 
-	expect 0 'CPU goes from|back from the handler' "--top says what happened" \
+	expect 0 'back from the handler' "--top says what happened" \
 		$vl touch.dat --top 3
 	expect 0 '\[vvar\]\+0 .*1\.00' "two traces side by side" \
 		$vl touch.dat /tmp/touch.dat
@@ -206,8 +206,10 @@ sys.exit(not 50 <= n[\"trace.page.vvar.0\"] <= 52)'"
 			"and go" $vl clock.dat
 	fi
 
-	# Signals and other recordings
-	wait="touch running; exec sleep 100"
+	# Signals and other recordings. Of virtual time, which leaps while the guest
+	# waits for a disk: pgrep is read before it counts
+	wait="touch running; exec sleep 100000"
+	pgrep -x vvar-latency || :
 	for signal in HUP:129 INT:130 QUIT:131 PIPE:141; do
 		(running; kill -${signal%:*} "$(pgrep -o -x vvar-latency)") &
 		expect ${signal#*:} 'before the signal' \

@@ -66,7 +66,15 @@ static struct found {
 	long ret;
 	int err;
 	uint64_t before, after;
+	const char *missing;	/* what it takes and this kernel does not have */
 } *found;
+
+/* A refusal of another kind */
+static long missing(const char *what)
+{
+	found->missing = what;
+	return -1;
+}
 
 static long by_mprotect(const struct attempt *at, char *page, size_t len)
 {
@@ -77,6 +85,8 @@ static long by_pkey(const struct attempt *at, char *page, size_t len)
 {
 	int key = at->b ? syscall(SYS_pkey_alloc, 0, 0) : -1;
 
+	if (at->b && key < 0)
+		return missing("protection keys");
 	return syscall(SYS_pkey_mprotect, page, len, at->a, key);
 }
 
@@ -266,7 +276,7 @@ static long by_io_uring(const struct attempt *at, char *page, size_t len)
 	if (pwrite(file, &pattern, 8, 0) != 8)
 		_exit(2);
 	if (fd < 0)
-		return -1;
+		return missing("io_uring");
 	if (at->a == IORING_OP_READ_FIXED &&
 	    syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &iov, 1))
 		return -1;
@@ -304,7 +314,7 @@ static long by_userfaultfd(const struct attempt *at, char *page, size_t len)
 	};
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		return -1;
+		return missing("userfaultfd with these features");
 	return ioctl(fd, UFFDIO_REGISTER, &reg);
 }
 
@@ -325,7 +335,7 @@ static long by_uffd_fill(const struct attempt *at, char *page, size_t len)
 	};
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
-		return -1;
+		return missing("userfaultfd with UFFDIO_MOVE");
 	memset(buf, 0x55, len);
 	if (at->a == 0)
 		return ioctl(fd, UFFDIO_COPY, &copy);
@@ -643,6 +653,11 @@ static void try_attempt(const struct attempt *at, long a)
 			wrong = attempt(&now, i, p, at->flags & WHOLE ?
 					as.area[i].end - as.area[i].start :
 					AREAS_PAGE);
+			if (found->missing) {
+				ksft_test_result_skip("%s: no %s\n", name,
+						      found->missing);
+				return;
+			}
 			tried++;
 			if (wrong) {
 				ksft_print_msg("%s on %s page %u: %s\n", name,

@@ -224,7 +224,7 @@ small()
 		--measure "$measure"
 	step 125 'cannot be measured' "a kernel that does not boot is no answer" \
 		--metric fault.vvar --limit '<= 950' --measure false
-	step 125 'nonesuch' "a result without the metric is no answer" \
+	step 125 'no result' "a result without the metric is no answer" \
 		--metric nonesuch --limit '<= 950' --measure "$measure"
 	got=0
 	"$bisect" --metric fault.vvar --good good --bad good~0 \
@@ -349,7 +349,7 @@ small_kernel_tree()
 	"$bisect" --metric fault.vvar --limit '<= 950' --patched \
 		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
 	log=$(sed -n 's/.*does not build: \(.*\))$/\1/p' "$tmp/out")
-		[ -n "$log" ] && grep -q '^prepare: .*\.patch changes .*does not have$' "$log" || got=1
+	[ -n "$log" ] && grep -q '^prepare: .*\.patch changes .*does not have$' "$log" || got=1
 	result $((got != 125)) "a series that does not apply is no answer"
 }
 

@@ -249,9 +249,10 @@ sys.exit(not 50 <= n[\"trace.page.vvar.0\"] <= 52)'"
 	all=$($vl dear.dat | sed -n '1s/.*: \([0-9]*\) vvar and vDSO faults .*/\1/p')
 	said=$($vl dear.dat | sed -n 's/^ *\([0-9]*\) faults took less .*/\1/p')
 	# A timer tick makes a fault dearer still
-	check "of all ${all:=0} faults, but for ticks" awk "BEGIN {
-		n = 0$said; all = 0$all
-		exit !(n > 0 && n <= all && n >= all - 5) }"
+	check "of all ${all:-no} faults, but for ticks" \
+		awk -v n="$said" -v all="$all" 'BEGIN {
+			n += 0; all += 0
+			exit !(n > 0 && n <= all && n >= all - 5) }'
 	for trace in dear:$said touch:0; do
 		check "--json counts ${trace#*:} in ${trace%:*}.dat" sh -c "
 			$vl ${trace%:*}.dat --json | python3 -c '

@@ -11,25 +11,25 @@
  *
  * See Documentation/mm/vvar_fault.rst.
  */
-#include <kunit/visibility.h>
-#include <linux/file.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/nsproxy.h>
 #include <linux/pgtable.h>
-#include <linux/rmap.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/task.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <linux/vvar_fault.h>
 
 #include <asm/vvar_fault.h>
 
 #include "internal.h"
+#include "vma.h"
+#include "vvar.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/vvar.h>
@@ -42,13 +42,12 @@
  * so that tracing costs not an instruction while it is off.
  */
 static DEFINE_STATIC_KEY_FALSE(vvar_slow);
-static bool vvar_ptl __ro_after_init;
-
-static bool locked __ro_after_init;
-module_param(locked, bool, 0444);
+/* Asked for, or because the architecture needs it */
+bool vvar_locked __ro_after_init;
+module_param_named(locked, vvar_locked, bool, 0444);
 MODULE_PARM_DESC(locked, "publish under the PTE lock, for comparison");
 
-VISIBLE_IF_KUNIT bool vvar_populate_on = true;
+bool vvar_populate_on = true;
 module_param_named(populate, vvar_populate_on, bool, 0444);
 MODULE_PARM_DESC(populate, "publish vvar and vDSO when they are mapped");
 
@@ -73,70 +72,47 @@ struct vvar_tally {
 	pte_t pte;		/* of the slot that faulted, afterwards */
 };
 
-static u64 vvar_page_word(struct page *page)
+/* RAM as every other: what protection_map[] has does not say "encrypted" */
+static u64 vvar_ram_word(unsigned long pfn)
 {
-	/* Unlike protection_map[], PAGE_READONLY does not say "encrypted" */
-	return arch_vvar_word(page_to_pfn(page),
-			      pgprot_encrypted(PAGE_READONLY));
+	return arch_vvar_word(pfn, pgprot_encrypted(PAGE_READONLY));
 }
 
 static u64 vvar_tombstone(void)
 {
-	return vvar_page_word(ZERO_PAGE(0));
+	return vvar_ram_word(page_to_pfn(ZERO_PAGE(0)));
 }
 
 /*
- * The namespace page of the process whose mm it is, for a kthread that has
- * borrowed the mm, or who faults in another's (fixup_user_fault() with
- * FAULT_FLAG_REMOTE). Their own nsproxy says nothing about it. All processes
- * that share an mm share the time namespace (copy_namespaces(),
- * current_is_single_threaded()); one that leaves the mm by exec changes its
- * namespace after its mm.
- *
- * Both fault under mmap_lock, and a join zaps with mmap_lock held for write
- * after it has changed the namespace, and before the old one may go: what is
- * published here is either current or zapped.
+ * What slot @i shows to @view. A task in a time namespace sees the namespace's
+ * page in the place of the time data, and the time data in timens_slot. The page
+ * stays as long as the view, which has a reference on the namespace.
  */
-static struct page *vvar_foreign_timens_page(struct mm_struct *mm)
+static __always_inline u64 vvar_word(const struct vvar_view *view,
+				     unsigned int i)
 {
-	struct page *page = NULL;
+	const struct vvar_area *area = view->area;
+
 #ifdef CONFIG_TIME_NS
-	struct task_struct *p, *t;
-	bool found = false;
-
-	mmap_assert_locked(mm);
-
-	rcu_read_lock();
-	for_each_process_thread(p, t) {
-		/* Other flags change meanwhile, PF_KTHREAD does not */
-		if (READ_ONCE(t->mm) != mm || data_race(t->flags & PF_KTHREAD))
-			continue;
-		task_lock(t);
-		found = t->mm == mm && t->nsproxy;
-		if (found)
-			page = t->nsproxy->time_ns->vvar_page;
-		task_unlock(t);
-		if (found)
-			goto out;
+	if (unlikely(view->time_ns)) {
+		if (i == area->time_slot)
+			return vvar_ram_word(page_to_pfn(view->time_ns->vvar_page));
+		if (i == area->timens_slot)
+			i = area->time_slot;
 	}
-out:
-	rcu_read_unlock();
 #endif
-	return page;
+	return atomic64_read(&area->slots[i]);
 }
 
-/* What find_timens_vvar_page() finds, and more: see above */
-static struct page *vvar_timens_page(struct vm_area_struct *vma,
-				     unsigned int fault_flags)
+static __always_inline unsigned long
+vvar_slots_in_use(const struct vvar_view *view)
 {
-#ifdef CONFIG_TIME_NS
-	if (unlikely(current->flags & PF_KTHREAD) ||
-	    unlikely(fault_flags & FAULT_FLAG_REMOTE))
-		return vvar_foreign_timens_page(vma->vm_mm);
-	if (unlikely(current->nsproxy->time_ns != &init_time_ns))
-		return current->nsproxy->time_ns->vvar_page;
-#endif
-	return NULL;
+	const struct vvar_area *area = view->area;
+	unsigned long in_use = READ_ONCE(area->in_use);
+
+	if (unlikely(view->time_ns))
+		in_use |= BIT(area->timens_slot);
+	return in_use;
 }
 
 /*
@@ -145,10 +121,14 @@ static struct page *vvar_timens_page(struct vm_area_struct *vma,
  * No PTE lock is taken. That is safe here, and only here, because
  *
  * 1. a PTE of an area goes only from none to a special PTE. There is no rmap,
- *    reference, RSS or page_table_check accounting that would have to change
- *    with it;
+ *    reference or RSS that would have to change with it, and page_table_check
+ *    leaves special PTEs out;
  * 2. whoever removes PTEs does it with an atomic exchange (ptep_get_and_clear()
- *    and its relatives), so whichever of us comes second sees the other;
+ *    and its relatives), so whichever of us comes second sees the other; and
+ *    whoever looks at one first reads it in one access (ptep_get()), so that
+ *    what it sees is none or the whole PTE. Where a PTE is read in two, as
+ *    under PAE, this store would fit in between (vvar_init()): to
+ *    zap_pte_range(), one half of it is a swap entry;
  * 3. the page table stays: free_pgtables() and free_pgd_range() leave a table
  *    that a linked VMA touches, and unlinking this VMA means write-locking it,
  *    which waits for our read lock. khugepaged frees tables that one VMA spans
@@ -189,30 +169,20 @@ static __always_inline void vvar_publish(struct vm_area_struct *vma,
 
 /*
  * The slots in @todo, all in the page table of @ptep, which is slot 0's PTE (or
- * would be). A task in a time namespace, whose page @timens is, sees that page
- * in the place of the time data, and the time data in timens_slot.
+ * would be)
  */
 static __always_inline struct vvar_tally
 vvar_publish_slots(struct vm_area_struct *vma, unsigned long todo, pte_t *ptep,
-		   struct page *timens, bool lock)
+		   bool lock)
 {
-	struct vvar_area *area = vma->vm_private_data;
-	unsigned long addr = vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
+	const struct vvar_view *view = vma->vm_private_data;
 	struct vvar_tally tally = {};
 
 	do {
 		unsigned int i = __ffs(todo);
-		u64 word;
 
-		if (timens && i == area->time_slot)
-			word = vvar_page_word(timens);
-		else if (timens && i == area->timens_slot)
-			word = atomic64_read(&area->slots[area->time_slot]);
-		else
-			word = atomic64_read(&area->slots[i]);
-
-		vvar_publish(vma, addr + (i << PAGE_SHIFT), ptep + i, word,
-			     lock, &tally);
+		vvar_publish(vma, vma->vm_start + (i << PAGE_SHIFT), ptep + i,
+			     vvar_word(view, i), lock, &tally);
 		todo &= todo - 1;
 	} while (todo);
 	return tally;
@@ -221,16 +191,16 @@ vvar_publish_slots(struct vm_area_struct *vma, unsigned long todo, pte_t *ptep,
 /* Out of line: the fast path needs neither its registers nor its code */
 static noinline struct vvar_tally
 vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
-		  pgoff_t pgoff, unsigned long todo, struct page *timens)
+		  unsigned long todo)
 {
+	unsigned long slot = (addr - vma->vm_start) >> PAGE_SHIFT;
 	struct vvar_tally tally = {};
 	spinlock_t *ptl;	/* the page table's */
 	pte_t *ptep;
 
-	if (!vvar_ptl) {
+	if (!vvar_locked) {
 		ptep = pte_offset_kernel(pmd, addr);
-		tally = vvar_publish_slots(vma, todo, ptep - pgoff, timens,
-					   false);
+		tally = vvar_publish_slots(vma, todo, ptep - slot, false);
 		tally.pte = ptep_get_lockless(ptep);
 		return tally;
 	}
@@ -238,14 +208,14 @@ vvar_publish_slow(struct vm_area_struct *vma, pmd_t *pmd, unsigned long addr,
 	ptep = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!ptep)
 		return tally;
-	tally = vvar_publish_slots(vma, todo, ptep - pgoff, timens, true);
+	tally = vvar_publish_slots(vma, todo, ptep - slot, true);
 	tally.pte = ptep_get(ptep);
 	pte_unmap_unlock(ptep, ptl);
 	return tally;
 }
 
 static noinline void vvar_map_slow(struct vm_fault *vmf, unsigned long todo,
-				   struct page *timens, enum vvar_path path)
+				   enum vvar_path path)
 {
 	struct vvar_tally tally;
 
@@ -253,20 +223,9 @@ static noinline void vvar_map_slow(struct vm_fault *vmf, unsigned long todo,
 	if (unlikely(pmd_none(pmdp_get_lockless(vmf->pmd))))
 		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
 
-	tally = vvar_publish_slow(vmf->vma, vmf->pmd, vmf->address, vmf->pgoff,
-				  todo, timens);
+	tally = vvar_publish_slow(vmf->vma, vmf->pmd, vmf->address, todo);
 	trace_vvar_fault(vmf, tally.pte, path, tally.published, tally.lost,
 			 VM_FAULT_NOPAGE);
-}
-
-static __always_inline unsigned long
-vvar_slots_in_use(const struct vvar_area *area, struct page *timens)
-{
-	unsigned long in_use = READ_ONCE(area->in_use);
-
-	if (unlikely(timens) && area->timens_slot >= 0)
-		in_use |= BIT(area->timens_slot);
-	return in_use;
 }
 
 /*
@@ -275,16 +234,17 @@ vvar_slots_in_use(const struct vvar_area *area, struct page *timens)
  * synchronize_rcu() no fault publishes a word that was replaced before.
  *
  * The slot that faulted is published whatever it holds, its neighbours only
- * while they are in use. The PTE may be there already, or go again at once:
- * either way the access is tried again.
+ * while they are in use. If the PTE is there already, the access is tried again.
+ *
+ * Who faults does not matter, a kthread or somebody remote: the VMA says what
+ * to show.
  */
 static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 				 pgoff_t last)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct vvar_area *area = vma->vm_private_data;
-	struct page *timens = vvar_timens_page(vma, vmf->flags);
-	unsigned long todo = vvar_slots_in_use(area, timens);
+	const struct vvar_view *view = vma->vm_private_data;
+	unsigned long todo = vvar_slots_in_use(view);
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 	pte_t *ptep;
 
@@ -292,19 +252,15 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 	todo |= BIT(vmf->pgoff);
 
 	/* All that is rare */
-	if (static_branch_unlikely(&vvar_slow) || unlikely(timens) ||
+	if (static_branch_unlikely(&vvar_slow) || unlikely(view->time_ns) ||
 	    unlikely(pmd_none(pmd))) {
-		vvar_map_slow(vmf, todo, timens, VVAR_MAP_PAGES);
+		vvar_map_slow(vmf, todo, VVAR_MAP_PAGES);
 		return VM_FAULT_NOPAGE;
 	}
 
-	/*
-	 * pte_offset_map() would guard against a page table that turns into a
-	 * huge page or goes away. This one does neither (3. above), and is
-	 * not in highmem (vvar_init()).
-	 */
+	/* It does not go away (3. above), and is not in highmem (vvar_init()) */
 	ptep = pte_offset_kernel(&pmd, vmf->address);
-	vvar_publish_slots(vma, todo, ptep - vmf->pgoff, NULL, false);
+	vvar_publish_slots(vma, todo, ptep - vmf->pgoff, false);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -312,19 +268,118 @@ static vm_fault_t vvar_map_pages(struct vm_fault *vmf, pgoff_t first,
 static vm_fault_t vvar_fault(struct vm_fault *vmf)
 {
 	rcu_read_lock();
-	vvar_map_slow(vmf, BIT(vmf->pgoff),
-		      vvar_timens_page(vmf->vma, vmf->flags), VVAR_FAULT);
+	vvar_map_slow(vmf, BIT(vmf->pgoff), VVAR_FAULT);
 	rcu_read_unlock();
 	return VM_FAULT_NOPAGE;
 }
 
-static const char *vvar_name(struct vm_area_struct *vma)
+/**
+ * vvar_alloc_table - the page table of an address, made if it is missing
+ * @mm: the address space
+ * @addr: the address
+ *
+ * Context: Process context, may sleep. mmap_lock held for write.
+ * Return: the PMD entry that points to it; NULL without memory, and the first
+ * touch has another go at it.
+ */
+pmd_t *vvar_alloc_table(struct mm_struct *mm, unsigned long addr)
 {
-	return ((struct vvar_area *)vma->vm_private_data)->name;
+	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
+	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
+	pmd_t *pmd = pud ? pmd_alloc(mm, pud, addr) : NULL;
+
+	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
 }
 
-/* A part of an area is no area: its slots are found by vm_pgoff */
-static int vvar_may_split(struct vm_area_struct *vma, unsigned long addr)
+/*
+ * Publish the slots in use, so that nobody faults who reads the clock.
+ *
+ * mmap_lock is held for write. The VMA is linked into i_mmap already: a replace
+ * that misses what is read here waits for the RCU section and then finds it.
+ */
+static void vvar_populate(struct vm_area_struct *vma)
+{
+	unsigned long todo = vvar_slots_in_use(vma->vm_private_data), here;
+
+	/* Nothing may be read: mprotect(PROT_NONE) */
+	if (!(vma->vm_flags & VM_READ))
+		return;
+
+	if (trace_vvar_populate_enabled())
+		trace_vvar_populate(vma, hweight_long(todo));
+	/* Page table by page table: one as a rule */
+	for (; todo; todo &= ~here) {
+		unsigned long slot = __ffs(todo);
+		unsigned long addr = vma->vm_start + (slot << PAGE_SHIFT);
+		unsigned long end = vvar_table_end(addr, vma->vm_end);
+		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
+
+		if (!pmd)
+			return;
+		here = todo & (BIT((end - vma->vm_start) >> PAGE_SHIFT) - 1);
+		rcu_read_lock();
+		if (likely(!vvar_locked))
+			vvar_publish_slots(vma, here,
+					   pte_offset_kernel(pmd, addr) - slot,
+					   false);
+		else
+			vvar_publish_slow(vma, pmd, addr, here);
+		rcu_read_unlock();
+	}
+}
+
+/*
+ * vm_ops->fork. A child's PTEs are never copied from its parent: a replace that
+ * has been to the child's i_mmap already may not have come to the parent's. They
+ * are read from the slots, as at exec, or faulted in (vvar.populate=0).
+ */
+static int vvar_fork(struct vm_area_struct *vma)
+{
+	if (vvar_populate_on)
+		vvar_populate(vma);
+	return 0;
+}
+
+/* What @files' VMA shows to a task in @ns, with a reference */
+static struct vvar_view *vvar_view_get(struct vvar_view *view,
+				       struct time_namespace *ns)
+{
+	struct vvar_view *own;
+
+	if (!IS_ENABLED(CONFIG_TIME_NS) || ns == &init_time_ns)
+		return view;
+
+	/* Some 40 bytes; a join has nobody to tell that it failed */
+	own = kmalloc_obj(*own, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	*own = *view;
+	own->time_ns = get_time_ns(ns);
+	refcount_set(&own->users, 1);
+	return own;
+}
+
+static void vvar_view_put(struct vvar_view *view)
+{
+	if (!view->time_ns || !refcount_dec_and_test(&view->users))
+		return;
+	put_time_ns(view->time_ns);
+	kfree(view);
+}
+
+/* Behind the last PTE of the VMA: a namespace's page outlives its mappings */
+static void vvar_close(struct vm_area_struct *vma)
+{
+	vvar_view_put(vma->vm_private_data);
+}
+
+static const char *vvar_name(struct vm_area_struct *vma)
+{
+	const struct vvar_view *view = vma->vm_private_data;
+
+	return view->area->name;
+}
+
+/* A part of an area is no area: vm_pgoff is always 0 */
+int vvar_may_split(struct vm_area_struct *vma, unsigned long addr)
 {
 	return -EINVAL;
 }
@@ -334,84 +389,65 @@ static int vvar_mremap(struct vm_area_struct *vma)
 	return WARN_ON_ONCE(current->mm != vma->vm_mm) ? -EFAULT : 0;
 }
 
-static const struct vm_operations_struct vvar_vm_ops = {
-	.fault = vvar_fault,
-	.map_pages = vvar_map_pages,
-	.name = vvar_name,
-	.may_split = vvar_may_split,
-	.mremap = vvar_mremap,
-	/*
-	 * No .access: find_timens_vvar_page() relies on nobody reading an area
-	 * through another task's mm.
-	 */
+/*
+ * ptrace() and /proc/PID/mem, which get_user_pages() refuses. Nobody reads device
+ * registers this way, nor a page that is not mapped as the kernel's own RAM is.
+ */
+static int vvar_access(struct vm_area_struct *vma, unsigned long addr,
+		       void *buf, int len, int write)
+{
+	unsigned long pfn;
+	int ret = -EIO;
+	u64 word;
+
+	if (write)
+		return -EACCES;
+
+	rcu_read_lock();
+	word = vvar_word(vma->vm_private_data, linear_page_index(vma, addr));
+	pfn = arch_vvar_pfn(word);
+	if (page_is_ram(pfn) && word == vvar_ram_word(pfn)) {
+		ret = min_t(int, len, PAGE_SIZE - offset_in_page(addr));
+		memcpy_from_page(buf, pfn_to_page(pfn), offset_in_page(addr),
+				 ret);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+#define VVAR_VM_OPS				\
+	.open = vvar_view_open,			\
+	.mapping = vvar_view_mapping,		\
+	.fault = vvar_fault,			\
+	.map_pages = vvar_map_pages,		\
+	.fork = vvar_fork,			\
+	.access = vvar_access,			\
+	.name = vvar_name,			\
+	.may_split = vvar_may_split,		\
+	.mremap = vvar_mremap
+
+static const struct vm_operations_struct vvar_vm_ops = { VVAR_VM_OPS };
+
+/* Of a view with a reference: the others cost exit nothing */
+static const struct vm_operations_struct vvar_timens_vm_ops = {
+	VVAR_VM_OPS,
+	.close = vvar_close,
 };
 
-/*
- * The page table of @addr, made if it is missing. Memory is what may lack: then
- * the first touch has another go at it.
- */
-static pmd_t *vvar_alloc_table(struct mm_struct *mm, unsigned long addr)
+static const struct vm_operations_struct *vvar_ops(const struct vvar_view *view)
 {
-	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
-	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
-	pmd_t *pmd = pud ? pmd_alloc(mm, pud, addr) : NULL;
-
-	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
-}
-
-/* pmd_addr_end() where there is a PMD; two-level page tables fold it away */
-static unsigned long vvar_table_end(unsigned long addr, unsigned long end)
-{
-	unsigned long next = (addr & PMD_MASK) + PMD_SIZE;
-
-	return next - 1 < end - 1 ? next : end;
-}
-
-/*
- * Publish every slot, tombstones too, so that nobody faults. But no page table is
- * made for tombstones alone.
- *
- * mmap_lock is held for write. The VMA is linked into i_mmap already: a replace
- * that misses what is read here waits for the RCU section and then finds it.
- */
-static void vvar_populate(struct vm_area_struct *vma, struct page *timens)
-{
-	const struct vvar_area *area = vma->vm_private_data;
-	unsigned long addr = vma->vm_start, end;
-	unsigned int published = 0;
-
-	/* Nothing may be read: mprotect(PROT_NONE) */
-	if (!(vma->vm_flags & VM_READ))
-		return;
-
-	for (; addr < vma->vm_end; addr = end) {
-		pgoff_t pgoff = linear_page_index(vma, addr);
-		unsigned long todo;
-		pmd_t *pmd;
-
-		end = vvar_table_end(addr, vma->vm_end);
-		todo = GENMASK(linear_page_index(vma, end - 1), pgoff);
-		if (!(todo & vvar_slots_in_use(area, timens)))
-			continue;
-		pmd = vvar_alloc_table(vma->vm_mm, addr);
-		if (!pmd)
-			return;
-		rcu_read_lock();
-		published += vvar_publish_slow(vma, pmd, addr, pgoff, todo,
-					       timens).published;
-		rcu_read_unlock();
-	}
-	trace_vvar_populate(vvar_name(vma), vma->vm_start, published);
+	return view->time_ns ? &vvar_timens_vm_ops : &vvar_vm_ops;
 }
 
 /**
  * vvar_area_register - make an area ready to be mapped
- * @area: the area, with its first four members set and the rest zero
+ * @area: the area, with its first five members set and the rest zero
  *
  * Every slot shows the tombstone afterwards.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EINVAL for a number of slots or a slot index out of range;
+ * Return: 0; -EINVAL for a number of slots or a slot index out of range, or
+ * without VM_PFNMAP and VM_MIXEDMAP;
  * -EEXIST if it is registered; -ENOMEM.
  */
 int vvar_area_register(struct vvar_area *area)
@@ -422,15 +458,17 @@ int vvar_area_register(struct vvar_area *area)
 	BUILD_BUG_ON(VVAR_MAX_SLOTS >= PTRS_PER_PTE);
 	BUILD_BUG_ON(VVAR_MAX_SLOTS > BITS_PER_LONG);
 
-	if (!area->name || !area->nr_slots || area->nr_slots > VVAR_MAX_SLOTS ||
-	    area->time_slot < 0 || area->time_slot >= (int)area->nr_slots ||
-	    area->timens_slot >= (int)area->nr_slots)
+	if (!area->name || !(area->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) ||
+	    !area->nr_slots || area->nr_slots > VVAR_MAX_SLOTS ||
+	    area->time_slot >= (int)area->nr_slots ||
+	    area->timens_slot >= (int)area->nr_slots ||
+	    (area->time_slot < 0 && area->timens_slot >= 0))
 		return -EINVAL;
 
 	guard(mutex)(&vvar_mutex);
 	if (area->files)
 		return -EEXIST;
-	files = vvar_files_create(area->name);
+	files = vvar_files_create(area);
 	if (IS_ERR(files))
 		return PTR_ERR(files);
 
@@ -441,35 +479,16 @@ int vvar_area_register(struct vvar_area *area)
 	return 0;
 }
 
-/**
- * vvar_area_unregister - the opposite of vvar_area_register()
- * @area: the area
- *
- * The owner sees to it that nobody maps the area any more.
- *
- * Context: Process context, may sleep.
- * Return: 0; -EINVAL if it is not registered; -EBUSY while it is mapped.
- */
-int vvar_area_unregister(struct vvar_area *area)
-{
-	guard(mutex)(&vvar_mutex);
-	if (!area->files)
-		return -EINVAL;
-	if (vvar_files_mapped(area->files))
-		return -EBUSY;
-	vvar_files_free(area->files);
-	area->files = NULL;
-	return 0;
-}
-
 /*
- * A fault that read the old word has published it before synchronize_rcu()
- * returns, and the zap takes it out; one that starts later reads the new word.
+ * A fault or fork that read the old word has published it before
+ * synchronize_rcu() returns, and the walk takes it out; one that starts later
+ * reads the new word.
  */
 static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
 			 unsigned long in_use)
 {
 	u64 old = atomic64_read(&area->slots[slot]), begin, grace;
+	unsigned long zapped;
 
 	lockdep_assert_held(&vvar_mutex);
 
@@ -481,15 +500,15 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
 	begin = ktime_get_ns();
 	synchronize_rcu();
 	grace = ktime_get_ns() - begin;
-	vvar_files_zap(area->files, slot);
+	zapped = vvar_files_zap(area->files, slot, old);
 	/* Processes in a time namespace have the time data there */
 	if (slot == area->time_slot && area->timens_slot >= 0)
-		vvar_files_zap(area->files, area->timens_slot);
+		zapped += vvar_files_zap(area->files, area->timens_slot, old);
 	if (trace_vvar_replace_enabled())
 		trace_vvar_replace(area->name, slot,
 				   arch_vvar_pte(old, PAGE_READONLY),
 				   arch_vvar_pte(word, PAGE_READONLY), grace,
-				   vvar_files_count(area->files, slot));
+				   zapped);
 }
 
 /**
@@ -502,9 +521,9 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
  *	pgprot_decrypted() for what a hypervisor shares
  *
  * When it returns, no process has what the slot showed before in its page
- * tables, and MMU notifiers were told. Processes find the new page at their next
- * touch. An IOMMU into which somebody has put the pfn by follow_pfnmap_start()
- * (VFIO does) is not reached.
+ * tables, and none that may still run in its TLB; MMU notifiers were told.
+ * Processes find the new page at their next touch. An IOMMU into which somebody
+ * has put the pfn by follow_pfnmap_start() (VFIO does) is not reached.
  *
  * Context: Process context, may sleep (grace period, i_mmap_rwsem).
  * Return: 0, or -EINVAL if @slot or @pfn is out of range or @area is not
@@ -543,34 +562,14 @@ int vvar_area_clear_slot(struct vvar_area *area, unsigned int slot)
 	return 0;
 }
 
-/* A special mapping with a file of @files behind it */
-static struct vm_area_struct *vvar_install(struct mm_struct *mm,
-					   unsigned long addr,
-					   unsigned long len,
-					   unsigned long vm_flags, void *priv,
-					   const struct vm_operations_struct *ops,
-					   struct vvar_files *files)
-{
-	struct file *file = vvar_files_get(files);
-	struct vm_area_struct *vma;
-
-	/* Linked with its file: unlinking takes it out of i_mmap without asking */
-	vma = __install_special_mapping(mm, addr, len, vm_flags, priv, ops,
-					file);
-	if (IS_ERR(vma))
-		fput(file);
-	return vma;
-}
-
 /**
  * vvar_area_map - map an area into an address space
  * @mm: the address space: current->mm
  * @addr: where, page-aligned, with room for @area->nr_slots pages
  * @area: a registered area
  *
- * Read-only for ever (no VM_MAYWRITE), and never refcounted (VM_PFNMAP). Without
- * VM_PFNMAP, munmap could leave its TLB flush for later than the unlinking from
- * i_mmap, and a replace return that saw neither (tlb_end_vma()).
+ * Read-only for ever (no VM_MAYWRITE), and never refcounted (special PTEs). It
+ * shows what the time namespace of current has.
  *
  * Context: Process context, may sleep. mmap_lock held for write.
  * Return: the VMA, or ERR_PTR(-ENOMEM).
@@ -578,13 +577,18 @@ static struct vm_area_struct *vvar_install(struct mm_struct *mm,
 struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 				     struct vvar_area *area)
 {
+	struct vvar_view *view = vvar_files_view(area->files);
 	struct vm_area_struct *vma;
 
-	vma = vvar_install(mm, addr, area->nr_slots << PAGE_SHIFT,
-			   VM_READ | VM_MAYREAD | VM_IO | VM_DONTDUMP |
-			   VM_PFNMAP, area, &vvar_vm_ops, area->files);
-	if (!IS_ERR(vma) && vvar_populate_on)
-		vvar_populate(vma, vvar_timens_page(vma, 0));
+	if (area->timens_slot >= 0)
+		view = vvar_view_get(view, current->nsproxy->time_ns);
+	vma = __install_special_mapping(mm, addr, area->nr_slots << PAGE_SHIFT,
+					VM_READ | VM_MAYREAD | area->vm_flags,
+					view, vvar_ops(view));
+	if (IS_ERR(vma))
+		vvar_view_put(view);
+	else if (vvar_populate_on)
+		vvar_populate(vma);
 	return vma;
 }
 
@@ -598,247 +602,58 @@ struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
 bool vma_is_vvar_area(const struct vm_area_struct *vma,
 		      const struct vvar_area *area)
 {
-	return vma->vm_ops == &vvar_vm_ops &&
-	       (!area || vma->vm_private_data == area);
-}
+	const struct vvar_view *view = vma->vm_private_data;
 
-/**
- * vvar_area_fork - give a child its view of an area
- * @vma: the child's VMA, linked into i_mmap behind its parent's
- *
- * For copy_page_range(): a replace that misses what is read here waits for the
- * RCU section of vvar_populate() and then finds the VMA, as at exec. The child has
- * its parent's time namespace until timens_on_fork().
- *
- * Context: Process context, may sleep. mmap_lock of both held for write.
- * Return: true if nothing is left to copy; false for another VMA, or with
- * vvar.populate=0.
- */
-bool vvar_area_fork(struct vm_area_struct *vma)
-{
-	if (!vvar_populate_on || !vma_is_vvar_area(vma, NULL))
-		return false;
-	vvar_populate(vma, vvar_timens_page(vma, 0));
-	return true;
+	return (vma->vm_ops == &vvar_vm_ops ||
+		vma->vm_ops == &vvar_timens_vm_ops) &&
+	       (!area || view->area == area);
 }
 
 /**
  * vvar_area_join_timens - show an area as a time namespace has it
  * @mm: address space of a task that joins a namespace
- * @area: the area
- * @timens: the namespace's page, or NULL for the initial one
+ * @area: the area, with a timens_slot
+ * @ns: the namespace
  *
- * The caller has changed nsproxy before (setns()) or nobody can fault in @mm yet
- * (fork, exec). mmap_lock is taken for write, not for read: a kthread that has
- * borrowed @mm looks up the namespace and publishes under it. What it published
- * before is zapped here, afterwards it finds the new namespace. With
- * vvar.populate=1 the new view is published at once.
+ * What a VMA shows changes with the VMA write-locked, so that nobody faults
+ * meanwhile, a kthread that has borrowed @mm included. With vvar.populate=1 the
+ * new view is published at once. A PTE of a namespace's page holds no reference
+ * on it (CVE-2023-23586 was this): the VMA's view does.
  *
- * A PTE of a namespace's page holds no reference on it (CVE-2023-23586). What
- * keeps it from outliving the page is this zap, the rule that only a
- * single-threaded process joins (timens_install()), and that the caller lets go
- * of the old namespace afterwards. Nothing does for a kthread whose borrowed mm
- * outlives its process (exit_mm() comes before exit_task_namespaces()).
- *
- * Context: Process context, may sleep. Takes mmap_lock.
+ * Context: Process context, may sleep. Takes mmap_lock for write.
  */
 void vvar_area_join_timens(struct mm_struct *mm, struct vvar_area *area,
-			   struct page *timens)
+			   struct time_namespace *ns)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
+		struct vvar_view *old = vma->vm_private_data, *initial;
+
 		if (!vma_is_vvar_area(vma, area))
 			continue;
-		/* Keeps off faults that hold no mmap_lock */
 		vma_start_write(vma);
-		zap_vma_pages(vma);
+		/* That of the i_mmap which the VMA stays in */
+		for (initial = area->files->view; initial->file != old->file;)
+			initial++;
+		vma->vm_private_data = vvar_view_get(initial, ns);
+		vma->vm_ops = vvar_ops(vma->vm_private_data);
+		zap_vma(vma);
 		if (vvar_populate_on)
-			vvar_populate(vma, timens);
+			vvar_populate(vma);
+		vvar_view_put(old);
 	}
 	mmap_write_unlock(mm);
 }
 
-/*
- * vDSO text: ordinary, refcounted pages, because gdb sets breakpoints by COW
- * and core dumps read them by GUP. They are never reclaimed or truncated, so
- * there is no folio to lock.
- */
-static noinline void vdso_text_trace(const struct vm_fault *vmf,
-				     enum vvar_path path,
-				     unsigned int published, vm_fault_t result)
-{
-	pte_t pte = __pte(0), *ptep;
-
-	if (path == VVAR_FAULT) {
-		/* The core maps it next: if written to, the process's copy */
-		pte = mk_pte(vmf->cow_page ?: vmf->page,
-			     vmf->vma->vm_page_prot);
-	} else {
-		ptep = pte_offset_map(vmf->pmd, vmf->address);
-		if (ptep) {
-			pte = ptep_get_lockless(ptep);
-			pte_unmap(ptep);
-		}
-	}
-	trace_vvar_fault(vmf, pte, path, published, 0, result);
-}
-
-static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
-{
-	const struct vdso_text *text = vmf->vma->vm_private_data;
-
-	vmf->page = text->pages[vmf->pgoff];
-	get_page(vmf->page);
-	if (trace_vvar_fault_enabled())
-		vdso_text_trace(vmf, VVAR_FAULT, 0, 0);
-	return 0;
-}
-
-/* Pages [first, last], all in the page table @pmd points to */
-static unsigned int vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
-				      pgoff_t first, pgoff_t last)
-{
-	const struct vdso_text *text = vma->vm_private_data;
-	unsigned long addr = vma->vm_start +
-			     ((first - vma->vm_pgoff) << PAGE_SHIFT);
-	pte_t *start, *ptep;
-	unsigned int nr = 0;
-	spinlock_t *ptl;	/* the page table's */
-	pgoff_t i;
-
-	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
-	if (!start)
-		return 0;
-
-	for (i = first, ptep = start; i <= last; i++, addr += PAGE_SIZE, ptep++) {
-		struct page *page = text->pages[i];
-
-		if (!pte_none(ptep_get(ptep)))
-			continue;
-		get_page(page);
-		folio_add_file_rmap_pte(page_folio(page), page, vma);
-		set_pte_at(vma->vm_mm, addr, ptep,
-			   mk_pte(page, vma->vm_page_prot));
-		update_mmu_cache(vma, addr, ptep);
-		nr++;
-	}
-	add_mm_counter(vma->vm_mm, MM_FILEPAGES, nr);
-	pte_unmap_unlock(start, ptl);
-	return nr;
-}
-
-static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
-				      pgoff_t last)
-{
-	unsigned int nr;
-
-	/* Both look again: pmd_install() and pte_offset_map_lock() */
-	if (data_race(pmd_none(*vmf->pmd)) && vmf->prealloc_pte)
-		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
-
-	nr = vdso_text_publish(vmf->vma, vmf->pmd, first, last);
-	if (trace_vvar_fault_enabled())
-		vdso_text_trace(vmf, VVAR_MAP_PAGES, nr, VM_FAULT_NOPAGE);
-	return VM_FAULT_NOPAGE;
-}
-
-static void vdso_text_populate(struct vm_area_struct *vma)
-{
-	const struct vdso_text *text = vma->vm_private_data;
-	unsigned long addr = vma->vm_start, end;
-	unsigned int nr = 0;
-
-	for (; addr < vma->vm_end; addr = end) {
-		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
-
-		end = vvar_table_end(addr, vma->vm_end);
-		if (!pmd)
-			return;
-		nr += vdso_text_publish(vma, pmd, linear_page_index(vma, addr),
-					linear_page_index(vma, end - 1));
-	}
-	trace_vvar_populate(text->name, vma->vm_start, nr);
-}
-
-static const char *vdso_text_name(struct vm_area_struct *vma)
-{
-	return ((struct vdso_text *)vma->vm_private_data)->name;
-}
-
-static int vdso_text_mremap(struct vm_area_struct *vma)
-{
-	const struct vdso_text *text = vma->vm_private_data;
-
-	if (WARN_ON_ONCE(current->mm != vma->vm_mm))
-		return -EFAULT;
-	return text->mremap(vma);
-}
-
-static const struct vm_operations_struct vdso_text_vm_ops = {
-	.fault = vdso_text_fault,
-	.map_pages = vdso_text_map_pages,
-	.name = vdso_text_name,
-	.may_split = vvar_may_split,
-	.mremap = vdso_text_mremap,
-};
-
-/**
- * vdso_text_register - make an image ready to be mapped
- * @text: the image
- *
- * Context: Process context, may sleep.
- * Return: 0 or -ENOMEM.
- */
-int vdso_text_register(struct vdso_text *text)
-{
-	text->files = vvar_files_create(text->name);
-	return PTR_ERR_OR_ZERO(text->files);
-}
-
-/**
- * vdso_text_map - map a vDSO image into an address space
- * @mm: the address space: current->mm
- * @addr: where, page-aligned
- * @text: a registered image
- *
- * VM_MAYWRITE lets a debugger set breakpoints by COW.
- *
- * Context: Process context, may sleep. mmap_lock held for write.
- * Return: the VMA, or ERR_PTR(-ENOMEM).
- */
-struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
-				     const struct vdso_text *text)
-{
-	struct vm_area_struct *vma;
-
-	vma = vvar_install(mm, addr, text->nr_pages << PAGE_SHIFT,
-			   VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE |
-			   VM_MAYEXEC, (void *)text, &vdso_text_vm_ops,
-			   text->files);
-	if (!IS_ERR(vma) && vvar_populate_on)
-		vdso_text_populate(vma);
-	return vma;
-}
-
-/**
- * vma_is_vdso_text - is this VMA a mapping of a vDSO image?
- * @vma: the VMA
- *
- * Context: mmap_lock or the VMA's lock held.
- */
-bool vma_is_vdso_text(const struct vm_area_struct *vma)
-{
-	return vma->vm_ops == &vdso_text_vm_ops;
-}
-
 static int __init vvar_init(void)
 {
-	vvar_ptl = locked || IS_ENABLED(CONFIG_HIGHPTE) ||
-		   !arch_vvar_lockless();
-	if (vvar_ptl)
+	/* What is wider than a word is read in two halves: 2. over vvar_publish() */
+	vvar_locked |= IS_ENABLED(CONFIG_HIGHPTE) ||
+		       sizeof(pte_t) > sizeof(long) || !arch_vvar_lockless();
+	if (vvar_locked)
 		static_branch_inc(&vvar_slow);
 	return 0;
 }

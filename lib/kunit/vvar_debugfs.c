@@ -2,7 +2,7 @@
 /*
  * Test hooks in debugfs vvar/:
  *
- *   replace	write a number: so many times, the hvclock slot of [vvar] is
+ *   replace	write a number: so many times, the hvclock page's slot is
  *		replaced by one page, another and the tombstone, which is what
  *		it shows in the end. A page's last word is VVAR_LIVE, and
  *		VVAR_DEAD from when the slot should show it to nobody any more.
@@ -21,9 +21,11 @@
 #include <linux/sched/mm.h>
 #include <linux/security.h>
 #include <linux/uaccess.h>
+#include <linux/vdso_datastore.h>
 #include <linux/vvar_fault.h>
 
 #include <asm/coco.h>
+#include <asm/vdso/vsyscall.h>
 #include <asm/vvar_fault.h>
 
 static const char * const type_name[] = {
@@ -37,11 +39,12 @@ static const char * const type_name[] = {
 
 static struct vvar_area test_area = {
 	.name = "[vvar_debug]",
+	.vm_flags = VM_IO | VM_PFNMAP | VM_DONTDUMP,
 	.nr_slots = 1,
+	.time_slot = -1,
 	.timens_slot = -1,
 };
 
-#define HVCLOCK_SLOT	2
 #define VVAR_LIVE	0x4556494cUL
 #define VVAR_DEAD	0x44414544UL
 
@@ -182,11 +185,13 @@ static int replace_set(void *data, u64 times)
 	for (step = 0; times && !signal_pending(current); times--) {
 		if (step < ARRAY_SIZE(page)) {
 			WRITE_ONCE(page[step][last], VVAR_LIVE);
-			ret = vvar_pat_set_slot(&vvar_area, HVCLOCK_SLOT,
+			ret = vvar_pat_set_slot(&vvar_vclock_area,
+						VDSO_PAGE_HVCLOCK_OFFSET,
 						PHYS_PFN(__pa(page[step])),
 						_PAGE_CACHE_MODE_WB, 0, NULL);
 		} else {
-			ret = vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+			ret = vvar_pat_clear_slot(&vvar_vclock_area,
+						  VDSO_PAGE_HVCLOCK_OFFSET);
 		}
 		if (ret)
 			break;
@@ -195,7 +200,7 @@ static int replace_set(void *data, u64 times)
 		WRITE_ONCE(replaced, replaced + 1);
 		step = (step + 1) % (ARRAY_SIZE(page) + 1);
 	}
-	err = vvar_pat_clear_slot(&vvar_area, HVCLOCK_SLOT);
+	err = vvar_pat_clear_slot(&vvar_vclock_area, VDSO_PAGE_HVCLOCK_OFFSET);
 	for (i = 0; !err && i < ARRAY_SIZE(page); i++)
 		WRITE_ONCE(page[i][last], VVAR_DEAD);
 	return ret ?: err;

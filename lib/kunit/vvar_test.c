@@ -11,10 +11,12 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/ioport.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/mman.h>
 #include <linux/nsproxy.h>
 #include <linux/pgtable.h>
@@ -25,6 +27,7 @@
 #include <linux/time_namespace.h>
 #include <linux/uaccess.h>
 #include <linux/uprobes.h>
+#include <linux/vdso_datastore.h>
 #include <linux/vvar_fault.h>
 #include <vdso/datapage.h>
 
@@ -33,27 +36,32 @@
 #include <asm/memtype.h>
 #include <asm/mtrr.h>
 #include <asm/pvclock.h>
-#include <asm/syscall.h>
-#include <asm/unistd.h>
 #include <asm/vdso.h>
-#include <asm/vvar.h>
+#include <asm/vdso/vsyscall.h>
 #include <asm/vvar_fault.h>
 #include <clocksource/hyperv_timer.h>
 
 #include "../../arch/x86/mm/pat/memtype.h"
 #include "../../kernel/rcu/rcu.h"
+#include "../../mm/vvar.h"
+
+#ifndef CONFIG_HPET_TIMER
+#define hpet_address	0UL
+#endif
 
 /* Far from anything that mmap would choose, at the start of a page table */
 #define TEST_ADDR	(64UL * PMD_SIZE)
 
 /* The image of programs with pointers as long as the kernel's */
 #ifdef CONFIG_X86_64
-#define native_image	vdso_image_64
+#define native_image	vdso64_image
 #else
-#define native_image	vdso_image_32
+#define native_image	vdso32_image
 #endif
 
-#define TIME_PFN	PHYS_PFN(__pa_symbol(&__vvar_page))
+#define TIME_PFN	PHYS_PFN(__pa(vdso_k_time_data))
+/* From the start of [vvar] to that of the vDSO: programs rely on it */
+#define VVAR_SIZE	(__VDSO_PAGES * PAGE_SIZE)
 #define TOMBSTONE_PFN	page_to_pfn(ZERO_PAGE(0))
 
 /* A claim about a PTE, and the PTE in the message */
@@ -198,38 +206,71 @@ static void expect_readable(struct kunit *test, unsigned long addr, bool wanted)
 			    (u64)pte_val(get_pte(current->mm, addr)));
 }
 
-/* The system call itself, in the address space that this thread has borrowed */
-static long user_call(unsigned int nr, long a, long b, long c, long d, long e)
-{
+/* System calls themselves, in the address space that this thread has borrowed */
 #ifdef CONFIG_X86_64
-	struct pt_regs regs = {
-		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e, .orig_ax = nr,
-	};
-
-	return x64_sys_call(&regs, nr);
+#define user_call(name, a, b, c, d, e)					\
+	__x64_sys_##name(&(struct pt_regs){				\
+		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e })
+asmlinkage long __x64_sys_mremap(const struct pt_regs *regs);
+asmlinkage long __x64_sys_mprotect(const struct pt_regs *regs);
+asmlinkage long __x64_sys_madvise(const struct pt_regs *regs);
 #else
-	struct pt_regs regs = {
-		.bx = a, .cx = b, .dx = c, .si = d, .di = e, .orig_ax = nr,
-	};
-
-	return ia32_sys_call(&regs, nr);
+#define user_call(name, a, b, c, d, e)					\
+	__ia32_sys_##name(&(struct pt_regs){				\
+		.bx = a, .cx = b, .dx = c, .si = d, .di = e })
+asmlinkage long __ia32_sys_mremap(const struct pt_regs *regs);
+asmlinkage long __ia32_sys_mprotect(const struct pt_regs *regs);
+asmlinkage long __ia32_sys_madvise(const struct pt_regs *regs);
 #endif
-}
+
+/* As [vvar] of 6.12 and [vvar_vclock] have it */
+#define AREA_FLAGS	(VM_IO | VM_PFNMAP | VM_DONTDUMP)
 
 struct test_area {
 	struct vvar_area area;
 	struct page *page[VVAR_MAX_SLOTS];
 };
 
-/* The mm goes with the thread, later: what is mapped is unmapped here */
+/* How many VMAs the i_mmaps of an area's files have */
+static unsigned int count_linked(struct vvar_area *area)
+{
+	struct vvar_files *files = area->files;
+	struct vm_area_struct *vma;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < files->nr; i++) {
+		struct address_space *mapping = files->view[i].file->f_mapping;
+
+		i_mmap_lock_read(mapping);
+		mapping_rmap_tree_foreach(vma, mapping, 0, ULONG_MAX)
+			nr++;
+		i_mmap_unlock_read(mapping);
+	}
+	return nr;
+}
+
+/* Is it so many, now or within 10 s? Who has exited goes a little later */
+static bool linked_becomes(struct vvar_area *area, unsigned int nr)
+{
+	int tries = 500;
+
+	while (count_linked(area) != nr && --tries)
+		msleep(20);
+	return tries;
+}
+
+/*
+ * No area is ever taken back, but those of tests are. The mm goes with the
+ * thread, later: what is mapped is unmapped here.
+ */
 static void unregister_action(void *data)
 {
 	struct vvar_area *area = data;
-	int tries = 500;
 
-	while (vvar_area_unregister(area) == -EBUSY && --tries)
-		msleep(20);
-	WARN_ON(!tries);
+	if (WARN_ON(!linked_becomes(area, 0)))
+		return;
+	vvar_files_free(area->files);
+	area->files = NULL;
 }
 
 static void free_page_action(void *page)
@@ -259,6 +300,7 @@ static struct test_area *make_area_timens(struct kunit *test,
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->area.name = "[vvar_test]";
+	t->area.vm_flags = AREA_FLAGS;
 	t->area.nr_slots = nr_slots;
 	t->area.timens_slot = timens_slot;
 	KUNIT_ASSERT_EQ(test, vvar_area_register(&t->area), 0);
@@ -299,7 +341,10 @@ static void restore_populate(struct kunit *test)
 
 static void vvar_area_register_refuses_bad_shape(struct kunit *test)
 {
-	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct vvar_area area = {
+		.name = "x", .vm_flags = AREA_FLAGS, .nr_slots = 1,
+		.timens_slot = -1,
+	};
 
 	area.nr_slots = 0;
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -EINVAL);
@@ -308,6 +353,14 @@ static void vvar_area_register_refuses_bad_shape(struct kunit *test)
 	area.nr_slots = 2;
 	area.time_slot = 2;
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -EINVAL);
+	area.time_slot = -1;
+	area.timens_slot = 1;
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -EINVAL);
+	area.timens_slot = -1;
+	area.vm_flags = VM_DONTDUMP;
+	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -EINVAL);
+	area.vm_flags = AREA_FLAGS;
+	area.time_slot = 0;
 	area.time_slot = 0;
 	area.timens_slot = 2;
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), -EINVAL);
@@ -458,7 +511,7 @@ static void vvar_fault_leaves_page_references_alone(struct kunit *test)
 	rss = percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]);
 	touch(test, TEST_ADDR + PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, page_ref_count(t->page[0]), 1);
-	KUNIT_EXPECT_FALSE(test, page_mapped(t->page[0]));
+	KUNIT_EXPECT_FALSE(test, folio_mapped(page_folio(t->page[0])));
 	KUNIT_EXPECT_EQ(test, rss,
 			percpu_counter_sum(&current->mm->rss_stat[MM_FILEPAGES]));
 }
@@ -587,7 +640,14 @@ static void vvar_fault_split_is_refused(struct kunit *test)
 	expect_readable(test, TEST_ADDR + PAGE_SIZE, false);
 }
 
+/* As under PAE: half of one that is stored meanwhile looks like a swap entry */
+static void vvar_fault_pte_read_in_halves_is_stored_locked(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, vvar_locked || sizeof(pte_t) <= sizeof(long));
+}
+
 static struct kunit_case vvar_fault_cases[] = {
+	KUNIT_CASE(vvar_fault_pte_read_in_halves_is_stored_locked),
 	KUNIT_CASE(vvar_fault_first_touch_takes_no_retry),
 	KUNIT_CASE(vvar_fault_pte_is_special_readonly_user_nx),
 	KUNIT_CASE(vvar_fault_pte_is_what_vmf_insert_pfn_makes),
@@ -618,36 +678,26 @@ static void vvar_file_registering_twice_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&t->area), -EEXIST);
 }
 
-static void vvar_file_unregistering_a_mapped_area_is_refused(struct kunit *test)
-{
-	struct test_area *t = make_area(test, 1, 0);
-
-	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), -EBUSY);
-	KUNIT_EXPECT_EQ(test, 0, vm_munmap(TEST_ADDR + PAGE_SIZE, PAGE_SIZE));
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), 0);
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&t->area), -EINVAL);
-	/* For the cleanup */
-	KUNIT_EXPECT_EQ(test, vvar_area_register(&t->area), 0);
-}
-
 static void vvar_file_slots_of_an_unregistered_area_are_refused(struct kunit *test)
 {
-	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct vvar_area area = {
+		.name = "x", .vm_flags = AREA_FLAGS, .nr_slots = 1,
+		.timens_slot = -1,
+	};
 
 	KUNIT_EXPECT_EQ(test, vvar_area_set_slot(&area, 0, TIME_PFN,
 						 PAGE_READONLY), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
 }
 
-static void vvar_file_is_no_users_file(struct kunit *test)
+static void vvar_file_is_behind_a_vma_without_one(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 1, 0);
 	struct vm_area_struct *vma;
 
 	vma = map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_NOT_NULL(test, vma->vm_file);
-	KUNIT_EXPECT_PTR_EQ(test, vma_user_file(vma), NULL);
+	KUNIT_EXPECT_NULL(test, vma->vm_file);
+	KUNIT_EXPECT_TRUE(test, mapping_mapped(vma_mapping(vma)));
 }
 
 static void vvar_file_replace_takes_the_page_away(struct kunit *test)
@@ -707,21 +757,28 @@ static void vvar_file_replace_reaches_every_shard(struct kunit *test)
 	}
 }
 
-static void vvar_file_count_tells_the_mappings_of_a_page(struct kunit *test)
+/* A link or unlink that is missing leaves an i_mmap with a VMA that is freed */
+static void vvar_file_links_follow_the_vmas(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 2, BIT(0));
-	struct vvar_files *files = t->area.files;
+	unsigned long addr = TEST_ADDR + PAGE_SIZE, to = TEST_ADDR + PMD_SIZE;
 
-	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 0), 0);
-	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	map_area(test, &t->area, TEST_ADDR + 4 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 0), 2);
-	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 1), 2);
-	KUNIT_EXPECT_EQ(test, vvar_files_count(files, 2), 0);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 0);
+	map_area(test, &t->area, addr);
+	map_area(test, &t->area, addr + 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 2);
+	KUNIT_EXPECT_EQ(test, to,
+			user_call(mremap, addr, 2 * PAGE_SIZE,
+				  2 * PAGE_SIZE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 2);
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(to, 2 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 1);
 }
 
 #ifdef CONFIG_UPROBES
-static int uprobe_handler(struct uprobe_consumer *self, struct pt_regs *regs)
+static int uprobe_handler(struct uprobe_consumer *self, struct pt_regs *regs,
+			  __u64 *data)
 {
 	return 0;
 }
@@ -733,7 +790,7 @@ static void expect_no_uprobe(struct kunit *test, unsigned long addr)
 	struct inode *inode;
 
 	mmap_read_lock(current->mm);
-	inode = file_inode(vma_lookup(current->mm, addr)->vm_file);
+	inode = vma_mapping(vma_lookup(current->mm, addr))->host;
 	mmap_read_unlock(current->mm);
 	uprobe = uprobe_register(inode, 0, 0, &consumer);
 	KUNIT_EXPECT_EQ_MSG(test, PTR_ERR_OR_ZERO(uprobe), -EIO, "at %lx", addr);
@@ -751,20 +808,18 @@ static void vvar_file_uprobes_are_refused(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0,
 			map_vdso_once(&native_image, TEST_ADDR + PAGE_SIZE));
 	addr = (unsigned long)current->mm->context.vdso;
-	expect_no_uprobe(test, addr);
-	expect_no_uprobe(test, addr + native_image.sym_vvar_start);
+	expect_no_uprobe(test, addr - VVAR_SIZE);
 }
 #endif
 
 static struct kunit_case vvar_file_cases[] = {
 	KUNIT_CASE(vvar_file_registering_twice_is_refused),
-	KUNIT_CASE(vvar_file_unregistering_a_mapped_area_is_refused),
 	KUNIT_CASE(vvar_file_slots_of_an_unregistered_area_are_refused),
-	KUNIT_CASE(vvar_file_is_no_users_file),
+	KUNIT_CASE(vvar_file_is_behind_a_vma_without_one),
 	KUNIT_CASE(vvar_file_replace_takes_the_page_away),
 	KUNIT_CASE(vvar_file_replace_takes_a_stale_tombstone_away),
 	KUNIT_CASE(vvar_file_replace_reaches_every_shard),
-	KUNIT_CASE(vvar_file_count_tells_the_mappings_of_a_page),
+	KUNIT_CASE(vvar_file_links_follow_the_vmas),
 #ifdef CONFIG_UPROBES
 	KUNIT_CASE(vvar_file_uprobes_are_refused),
 #endif
@@ -785,7 +840,7 @@ static int do_populate(struct kunit *test)
 	return 0;
 }
 
-static void vvar_populate_publishes_every_slot(struct kunit *test)
+static void vvar_populate_publishes_slots_in_use(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 4, BIT(0) | BIT(2));
 	unsigned long addr = TEST_ADDR + 3 * PMD_SIZE - 2 * PAGE_SIZE;
@@ -797,8 +852,11 @@ static void vvar_populate_publishes_every_slot(struct kunit *test)
 		pte_t pte = get_pte(current->mm, addr + i * PAGE_SIZE);
 		bool in_use = i == 0 || i == 2;
 
-		EXPECT_PTE(test, pte, pte_pfn(pte) ==
-			   page_to_pfn(in_use ? t->page[i] : ZERO_PAGE(0)));
+		if (!in_use) {
+			EXPECT_PTE(test, pte, pte_none(pte));
+			continue;
+		}
+		EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[i]));
 		EXPECT_PTE(test, pte, !pte_write(pte) && pte_special(pte));
 	}
 }
@@ -829,7 +887,7 @@ static void vvar_populate_publishes_text(struct kunit *test)
 }
 
 static struct kunit_case vvar_populate_cases[] = {
-	KUNIT_CASE(vvar_populate_publishes_every_slot),
+	KUNIT_CASE(vvar_populate_publishes_slots_in_use),
 	KUNIT_CASE(vvar_populate_makes_no_table_for_unused_slots),
 	KUNIT_CASE(vvar_populate_publishes_text),
 	{}
@@ -984,8 +1042,7 @@ static struct race *race_start(struct kunit *test)
 	for (i = 0; i < RACE_FAULTERS; i++) {
 		atomic_inc(&r->faulters);
 		if (user_mode_thread(race_faulter_fn, r,
-				     CLONE_VM | CLONE_FS | CLONE_FILES |
-				     SIGCHLD) > 0)
+				     CLONE_VM | CLONE_FILES | SIGCHLD) > 0)
 			continue;
 		atomic_dec(&r->faulters);
 		KUNIT_FAIL_AND_ABORT(test, "no thread to fault");
@@ -1067,7 +1124,7 @@ static void vvar_race_mremap_leaves_no_pte_behind(struct kunit *test)
 	for (i = 0; i < RACE_ROUNDS || (i & 1) || !racing(r); i++) {
 		unsigned long from = r->addr[i & 1], to = r->addr[~i & 1];
 
-		refused += user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+		refused += user_call(mremap, from, 2 * PAGE_SIZE,
 				     2 * PAGE_SIZE,
 				     MREMAP_MAYMOVE | MREMAP_FIXED, to) != to;
 		left += count_ptes(r->mm, from);
@@ -1089,10 +1146,10 @@ static void vvar_race_zap_leaves_no_stale_pte(struct kunit *test)
 	for (i = 0; i < RACE_ROUNDS || !racing(r); i++) {
 		mmap_read_lock(r->mm);
 		vma = vma_lookup(r->mm, r->addr[0]);
-		zap_vma_pages(vma);
+		zap_vma(vma);
 		mmap_read_unlock(r->mm);
 		/* The VMA write-locked, other flags */
-		refused += user_call(__NR_madvise, r->addr[0], 2 * PAGE_SIZE,
+		refused += user_call(madvise, r->addr[0], 2 * PAGE_SIZE,
 				     i & 1 ? MADV_NORMAL : MADV_RANDOM, 0, 0) != 0;
 		others_turn();
 	}
@@ -1242,6 +1299,8 @@ static void vvar_race_fork_leaves_no_stale_pte(struct kunit *test)
 	unsigned int i, stale = 0, copied = 0, during = 0;
 	int cpu = raw_smp_processor_id();
 
+	/* In the child, in the middle of the fork */
+	vvar_populate_on = true;
 	for (i = 1; i < ARRAY_SIZE(r->addr); i++) {
 		r->addr[i] = r->addr[0] + i * 2 * PAGE_SIZE;
 		map_area(test, &r->t->area, r->addr[i]);
@@ -1315,13 +1374,13 @@ struct image_param {
 
 static const struct image_param images[] = {
 #ifdef CONFIG_X86_64
-	{ "64", &vdso_image_64 },
+	{ "64", &vdso64_image },
 #endif
 #ifdef CONFIG_X86_X32_ABI
-	{ "x32", &vdso_image_x32 },
+	{ "x32", &vdsox32_image },
 #endif
 #ifdef CONFIG_COMPAT_32
-	{ "32", &vdso_image_32 },
+	{ "32", &vdso32_image },
 #endif
 };
 
@@ -1340,8 +1399,7 @@ static unsigned long map_vdso(struct kunit *test, const struct vdso_image **imag
 	*image = param->image;
 	attach_mm(test);
 	KUNIT_ASSERT_EQ(test, 0, map_vdso_once(*image, TEST_ADDR + PAGE_SIZE));
-	return (unsigned long)current->mm->context.vdso +
-	       (*image)->sym_vvar_start;
+	return (unsigned long)current->mm->context.vdso - VVAR_SIZE;
 }
 
 /* As ptrace and /proc/PID/mem do; returns the number of bytes written */
@@ -1369,7 +1427,7 @@ static void vvar_vdso_every_offset_is_readable(struct kunit *test)
 {
 	const struct vdso_image *image;
 	unsigned long addr = map_vdso(test, &image);
-	unsigned long end = addr - image->sym_vvar_start + image->size;
+	unsigned long end = addr + VVAR_SIZE + image->size;
 
 	for (; addr < end; addr += PAGE_SIZE)
 		expect_readable(test, addr, true);
@@ -1378,7 +1436,7 @@ static void vvar_vdso_every_offset_is_readable(struct kunit *test)
 static void vvar_vdso_text_takes_one_fault(struct kunit *test)
 {
 	const struct vdso_image *image;
-	unsigned long addr = map_vdso(test, &image) - image->sym_vvar_start;
+	unsigned long addr = map_vdso(test, &image) + VVAR_SIZE;
 	unsigned long i;
 
 	KUNIT_EXPECT_EQ(test, fault(test, addr), VM_FAULT_NOPAGE);
@@ -1398,7 +1456,7 @@ static void vvar_vdso_text_takes_one_fault(struct kunit *test)
 static void vvar_vdso_text_breakpoint_is_private(struct kunit *test)
 {
 	const struct vdso_image *image;
-	unsigned long addr = map_vdso(test, &image) - image->sym_vvar_start;
+	unsigned long addr = map_vdso(test, &image) + VVAR_SIZE;
 	char insn = 0xcc, old = *(char *)image->data, got = 0;
 
 	KUNIT_ASSERT_NE(test, old, insn);
@@ -1411,7 +1469,7 @@ static void vvar_vdso_text_breakpoint_is_private(struct kunit *test)
 static void vvar_vdso_text_fault_leaves_breakpoint_alone(struct kunit *test)
 {
 	const struct vdso_image *image;
-	unsigned long addr = map_vdso(test, &image) - image->sym_vvar_start;
+	unsigned long addr = map_vdso(test, &image) + VVAR_SIZE;
 	pte_t before, after;
 
 	if (image->size < 2 * PAGE_SIZE)
@@ -1475,7 +1533,7 @@ static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
 	map_area(test, &t->area, from);
 	touch(test, from);
 	KUNIT_ASSERT_EQ(test, to,
-			user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+			user_call(mremap, from, 2 * PAGE_SIZE,
 				  2 * PAGE_SIZE,
 				  MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	pte = get_pte(current->mm, to + PAGE_SIZE);
@@ -1494,7 +1552,7 @@ static void vvar_mm_moved_area_is_replaced_too(struct kunit *test)
 	map_area(test, &t->area, from);
 	touch(test, from);
 	KUNIT_ASSERT_EQ(test, to,
-			user_call(__NR_mremap, from, 2 * PAGE_SIZE,
+			user_call(mremap, from, 2 * PAGE_SIZE,
 				  2 * PAGE_SIZE,
 				  MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 1), 0);
@@ -1505,6 +1563,33 @@ static void vvar_mm_moved_area_is_replaced_too(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
 }
 
+/* Two trees would let a replace walk past what is moved between them */
+static void vvar_mm_moved_area_stays_in_the_i_mmap(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long from = TEST_ADDR + PAGE_SIZE, to = TEST_ADDR + PMD_SIZE;
+	struct address_space *mapping;
+	int cpu;
+
+	mapping = vma_mapping(map_area(test, &t->area, from));
+	for_each_online_cpu(cpu) {
+		struct vm_area_struct *vma;
+
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		KUNIT_ASSERT_EQ(test, to,
+				user_call(mremap, from, 2 * PAGE_SIZE,
+					  2 * PAGE_SIZE,
+					  MREMAP_MAYMOVE | MREMAP_FIXED, to));
+		mmap_read_lock(current->mm);
+		vma = vma_lookup(current->mm, to);
+		KUNIT_EXPECT_PTR_EQ(test, vma_mapping(vma), mapping);
+		mmap_read_unlock(current->mm);
+		swap(from, to);
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 1);
+}
+
 static void vvar_mm_resizing_is_refused(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 2, BIT(0));
@@ -1512,10 +1597,10 @@ static void vvar_mm_resizing_is_refused(struct kunit *test)
 
 	map_area(test, &t->area, addr);
 	KUNIT_EXPECT_EQ(test, -EFAULT,
-			user_call(__NR_mremap, addr, 2 * PAGE_SIZE,
+			user_call(mremap, addr, 2 * PAGE_SIZE,
 				  3 * PAGE_SIZE, MREMAP_MAYMOVE, 0));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			user_call(__NR_mremap, addr, 2 * PAGE_SIZE, PAGE_SIZE,
+			user_call(mremap, addr, 2 * PAGE_SIZE, PAGE_SIZE,
 				  0, 0));
 	expect_readable(test, addr + PAGE_SIZE, true);
 }
@@ -1532,26 +1617,10 @@ static void vvar_mm_becoming_writable_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, vma->vm_flags & (VM_WRITE | VM_MAYWRITE), 0,
 			    "vm_flags %lx", vma->vm_flags);
 	KUNIT_EXPECT_EQ(test, -EACCES,
-			user_call(__NR_mprotect, addr, PAGE_SIZE,
+			user_call(mprotect, addr, PAGE_SIZE,
 				  PROT_READ | PROT_WRITE, 0, 0));
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, !pte_write(pte));
-}
-
-static void vvar_mm_unreadable_area_is_not_populated(struct kunit *test)
-{
-	struct test_area *t = make_area_timens(test, 2, BIT(0), 1);
-	unsigned long addr = TEST_ADDR + PAGE_SIZE;
-	pte_t pte;
-
-	map_area(test, &t->area, addr);
-	KUNIT_ASSERT_EQ(test, 0,
-			user_call(__NR_mprotect, addr, 2 * PAGE_SIZE,
-				  PROT_NONE, 0, 0));
-	vvar_area_join_timens(current->mm, &t->area, t->page[1]);
-	pte = get_pte(current->mm, addr);
-	EXPECT_PTE(test, pte, pte_none(pte));
-	expect_readable(test, addr, false);
 }
 
 static void vvar_mm_dontneed_is_refused(struct kunit *test)
@@ -1563,7 +1632,7 @@ static void vvar_mm_dontneed_is_refused(struct kunit *test)
 	map_area(test, &t->area, addr);
 	touch(test, addr);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			user_call(__NR_madvise, addr, PAGE_SIZE, MADV_DONTNEED,
+			user_call(madvise, addr, PAGE_SIZE, MADV_DONTNEED,
 				  0, 0));
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
@@ -1578,9 +1647,11 @@ static void vvar_mm_forked_child_is_replaced_too(struct kunit *test)
 
 	map_area(test, &t->area, addr);
 	touch(test, addr);
+	vvar_populate_on = true;
 	fork_start(test, &c);
 	wait_for_completion(&c.ready);
 	KUNIT_EXPECT_PTR_NE(test, c.mm, current->mm);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 2);
 	/* It does not touch the page any more, but has it */
 	WRITE_ONCE(c.stop, true);
 	pte = get_pte(c.mm, addr);
@@ -1591,16 +1662,36 @@ static void vvar_mm_forked_child_is_replaced_too(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_none(pte) ||
 		   pte_pfn(pte) == page_to_pfn(t->page[1]));
 	fork_stop(&c);
+	KUNIT_EXPECT_TRUE(test, linked_becomes(&t->area, 1));
+}
+
+/* What is copied could be what a replace has taken out of the child before */
+static void vvar_mm_fork_copies_no_pte(struct kunit *test)
+{
+	struct test_area *t = make_area(test, 2, BIT(0));
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct fork_child c;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	/* A tombstone, which nobody publishes unasked */
+	touch(test, addr + PAGE_SIZE);
+	fork_start(test, &c);
+	wait_for_completion(&c.ready);
+	pte = get_pte(c.mm, addr + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	fork_stop(&c);
 }
 
 static struct kunit_case vvar_mm_cases[] = {
 	KUNIT_CASE(vvar_mm_moved_area_takes_its_ptes_along),
 	KUNIT_CASE(vvar_mm_moved_area_is_replaced_too),
+	KUNIT_CASE(vvar_mm_moved_area_stays_in_the_i_mmap),
 	KUNIT_CASE(vvar_mm_resizing_is_refused),
 	KUNIT_CASE(vvar_mm_becoming_writable_is_refused),
-	KUNIT_CASE(vvar_mm_unreadable_area_is_not_populated),
 	KUNIT_CASE(vvar_mm_dontneed_is_refused),
 	KUNIT_CASE(vvar_mm_forked_child_is_replaced_too),
+	KUNIT_CASE(vvar_mm_fork_copies_no_pte),
 	{}
 };
 
@@ -2071,7 +2162,7 @@ static void vvar_pat_ram_is_as_encrypted_as_all_ram(struct kunit *test)
 		pte = get_pte(current->mm, addr + i * PAGE_SIZE);
 		EXPECT_PTE(test, pte, pte_val(pte) == cc_mkenc(pte_val(pte)));
 	}
-	map_area(test, &vvar_area, real);
+	map_area(test, &vdso_vvar_area, real);
 	touch(test, real);
 	pte = get_pte(current->mm, real);
 	EXPECT_PTE(test, pte, pte_val(pte) == cc_mkenc(pte_val(pte)));
@@ -2105,44 +2196,35 @@ static struct kunit_suite vvar_pat_suite = {
 
 /* --- the pages of vclocks ---------------------------------------------------- */
 
-/* A slot of x86's [vvar] by the symbol of its page in the image */
-static unsigned int image_slot(long sym)
-{
-	return (sym - native_image.sym_vvar_start) >> PAGE_SHIFT;
-}
-
-/* Maps the 64-bit image; returns the address of a slot of its [vvar] */
-static unsigned long map_vvar(struct kunit *test, unsigned int slot)
+/* Maps the 64-bit image; returns the address of a slot of the vclocks' area */
+static unsigned long __maybe_unused map_vclock(struct kunit *test, unsigned int slot)
 {
 	attach_mm(test);
 	KUNIT_ASSERT_EQ(test, 0,
 			map_vdso_once(&native_image, TEST_ADDR + PAGE_SIZE));
-	return (unsigned long)current->mm->context.vdso +
-	       native_image.sym_vvar_start + (slot << PAGE_SHIFT);
+	return VDSO_VCLOCK_PAGES_START((unsigned long)current->mm->context.vdso -
+				       VVAR_SIZE) + (slot << PAGE_SHIFT);
 }
 
-/* The work item that follows the clocksource has done this, or 5 s are over */
-static bool wait_for_slot(struct kunit *test, unsigned long addr,
-			  unsigned long pfn, bool there)
+/* What timekeeping_notify() does around a switch to a clocksource of this mode */
+static void __maybe_unused switch_clock(enum vdso_clock_mode mode, bool done)
 {
-	int tries = 250;
-	pte_t pte;
+	struct clocksource cs = { .vdso_clock_mode = mode };
 
-	do {
-		fault(test, addr);
-		pte = get_pte(current->mm, addr);
-		if ((pte_pfn(pte) == pfn) == there)
-			return true;
-		msleep(20);
-	} while (--tries);
-	return false;
+	arch_clocksource_switch(&cs, done);
+}
+
+static void __maybe_unused expect_type(struct kunit *test, pte_t pte,
+				       enum page_cache_mode type)
+{
+	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
+		   cachemode2protval(type));
 }
 
 #ifdef CONFIG_HYPERV_TIMER
 static void clear_hvclock_action(void *unused)
 {
-	vvar_pat_clear_slot(&vvar_area,
-			    image_slot(native_image.sym_hvclock_page));
+	vvar_pat_clear_slot(&vvar_vclock_area, VDSO_PAGE_HVCLOCK_OFFSET);
 }
 
 /* A copy, as the page is to the vDSO */
@@ -2164,7 +2246,7 @@ static void vvar_vclock_hvclock_tombstone_is_no_clock(struct kunit *test)
 
 	if (hv_get_tsc_pfn())
 		kunit_skip(test, "a Hyper-V guest: the slot is in use");
-	addr = map_vvar(test, image_slot(native_image.sym_hvclock_page));
+	addr = map_vclock(test, VDSO_PAGE_HVCLOCK_OFFSET);
 	/* Sequence 0, which sends readers to the system call */
 	KUNIT_EXPECT_FALSE(test, hv_read_tsc_page_tsc(read_hvclock(test, addr),
 						      &tsc, &now));
@@ -2172,7 +2254,7 @@ static void vvar_vclock_hvclock_tombstone_is_no_clock(struct kunit *test)
 
 static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 {
-	unsigned int slot = image_slot(native_image.sym_hvclock_page);
+	unsigned int slot = VDSO_PAGE_HVCLOCK_OFFSET;
 	struct ms_hyperv_tsc_page *page;
 	unsigned long addr;
 	u64 tsc, now;
@@ -2188,10 +2270,10 @@ static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 	page->tsc_scale = 1ULL << 63;
 	page->tsc_offset = 12345;
 
-	addr = map_vvar(test, slot);
+	addr = map_vclock(test, slot);
 	add_action(test, clear_hvclock_action, NULL);
 	KUNIT_ASSERT_EQ(test, 0,
-			vvar_pat_set_slot(&vvar_area, slot,
+			vvar_pat_set_slot(&vvar_vclock_area, slot,
 					  PHYS_PFN(__pa(page)),
 					  _PAGE_CACHE_MODE_WB,
 					  VVAR_PAT_DECRYPTED, NULL));
@@ -2207,64 +2289,63 @@ static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 #ifdef CONFIG_VVAR_KUNIT_PVCLOCK
 static void vvar_vclock_pvclock_page_comes_into_use(struct kunit *test)
 {
-	unsigned int slot = image_slot(native_image.sym_pvclock_page);
+	unsigned int slot = VDSO_PAGE_PVCLOCK_OFFSET;
 	void *pvti = pvclock_get_pvti_cpu0_va();
 	unsigned long addr;
 	pte_t pte;
 
 	if (!pvti)
 		kunit_skip(test, "no TSC to make a pvclock page from");
-	addr = map_vvar(test, slot);
-	vclocks_set_used(VDSO_CLOCKMODE_PVCLOCK);
-	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, PHYS_PFN(__pa(pvti)),
-					      true));
+	addr = map_vclock(test, slot);
+	/* Before the mode is published, and for good */
+	switch_clock(VDSO_CLOCKMODE_PVCLOCK, false);
+	touch(test, addr);
+	switch_clock(VDSO_CLOCKMODE_TSC, true);
 	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == PHYS_PFN(__pa(pvti)));
 	EXPECT_PTE(test, pte, pte_val(pte) == cc_mkdec(pte_val(pte)));
-	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
-		   cachemode2protval(_PAGE_CACHE_MODE_WB));
+	expect_type(test, pte, _PAGE_CACHE_MODE_WB);
 }
 #endif
 
 #ifdef CONFIG_X86_VDSO_HPET
-/* What clocksource hpet's hooks get under vdso_hpet=1 */
-static struct clocksource hpet_source = {
-	.vdso_clock_mode = VDSO_CLOCKMODE_HPET,
-};
-
-static void hpet_disable_action(void *unused)
+static void hpet_away_action(void *unused)
 {
-	vdso_hpet_disable(&hpet_source);
+	switch_clock(VDSO_CLOCKMODE_TSC, true);
 }
 
 static void vvar_vclock_hpet_page_comes_and_goes(struct kunit *test)
 {
-	unsigned int slot = vvar_area.nr_slots - 1, tries = 250;
-	unsigned long addr, pfn = PHYS_PFN(hpet_address);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
 	struct memtypes before;
 	pte_t pte;
 
 	if (!hpet_address || !IS_ALIGNED(hpet_address, PAGE_SIZE))
 		kunit_skip(test, "no page-aligned HPET");
-	if (READ_ONCE(vvar_area.in_use) & BIT(slot))
+	if (READ_ONCE(vvar_hpet_area.in_use))
 		kunit_skip(test, "hpet is the clocksource");
 	before = get_memtypes();
-	addr = map_vvar(test, slot);
+	attach_mm(test);
+	map_area(test, &vvar_hpet_area, addr);
 	touch(test, addr);
 	pte = get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
 
-	add_action(test, hpet_disable_action, NULL);
-	vdso_hpet_enable(&hpet_source);
-	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, pfn, true));
+	add_action(test, hpet_away_action, NULL);
+	switch_clock(VDSO_CLOCKMODE_HPET, false);
+	touch(test, addr);
 	pte = get_pte(current->mm, addr);
-	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==
-		   cachemode2protval(_PAGE_CACHE_MODE_UC_MINUS));
+	EXPECT_PTE(test, pte, pte_pfn(pte) == PHYS_PFN(hpet_address));
+	expect_type(test, pte, _PAGE_CACHE_MODE_UC_MINUS);
 
-	vdso_hpet_disable(&hpet_source);
-	KUNIT_EXPECT_TRUE(test, wait_for_slot(test, addr, pfn, false));
-	/* The reservation goes behind the page */
-	while (get_memtypes().nr != before.nr && --tries)
-		msleep(20);
+	/* The page stays till the mode is another one */
+	switch_clock(VDSO_CLOCKMODE_HPET, true);
+	switch_clock(VDSO_CLOCKMODE_TSC, false);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_present(pte));
+	switch_clock(VDSO_CLOCKMODE_TSC, true);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
 	expect_memtypes(test, before);
 }
 
@@ -2276,13 +2357,37 @@ static void vvar_vclock_hpet_needs_a_page_of_its_own(struct kunit *test)
 
 static void vvar_vclock_hpet_of_another_mode_is_left_alone(struct kunit *test)
 {
-	struct clocksource cs = { .vdso_clock_mode = VDSO_CLOCKMODE_NONE };
-	unsigned long in_use = READ_ONCE(vvar_area.in_use);
+	unsigned long in_use = READ_ONCE(vvar_hpet_area.in_use);
 
-	KUNIT_EXPECT_EQ(test, vdso_hpet_enable(&cs), 0);
-	msleep(50);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(vvar_area.in_use), in_use);
-	vdso_hpet_disable(&cs);
+	if (in_use)
+		kunit_skip(test, "hpet is the clocksource");
+	switch_clock(VDSO_CLOCKMODE_NONE, false);
+	switch_clock(VDSO_CLOCKMODE_NONE, true);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(vvar_hpet_area.in_use), 0);
+}
+
+/* Programs find the time data by its distance from the vDSO, or first in [vvar] */
+static void vvar_vclock_hpet_page_moves_no_other(struct kunit *test)
+{
+	unsigned long addr, vdso;
+	struct vm_area_struct *vma;
+	pte_t pte;
+
+	attach_mm(test);
+	KUNIT_ASSERT_EQ(test, 0,
+			map_vdso_once(&native_image, TEST_ADDR + PAGE_SIZE));
+	vdso = (unsigned long)current->mm->context.vdso;
+	addr = vdso - VVAR_SIZE;
+	expect_readable(test, addr, true);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == TIME_PFN);
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	KUNIT_EXPECT_EQ(test, vma->vm_start, addr);
+	vma = vma_lookup(current->mm, addr - PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vma && vma_is_vvar_area(vma, &vvar_hpet_area),
+			vvar_hpet_size() != 0);
+	mmap_read_unlock(current->mm);
 }
 #endif
 
@@ -2310,6 +2415,7 @@ static struct kunit_case vvar_vclock_cases[] = {
 	KUNIT_CASE(vvar_vclock_hpet_page_comes_and_goes),
 	KUNIT_CASE(vvar_vclock_hpet_needs_a_page_of_its_own),
 	KUNIT_CASE(vvar_vclock_hpet_of_another_mode_is_left_alone),
+	KUNIT_CASE(vvar_vclock_hpet_page_moves_no_other),
 #endif
 	KUNIT_CASE(vvar_vclock_image_unknown_is_refused),
 	{}
@@ -2353,6 +2459,7 @@ static void fail_post(struct kprobe *kp, struct pt_regs *regs,
 		      unsigned long flags)
 {
 }
+#endif
 
 static void fail_end(void *data)
 {
@@ -2362,7 +2469,6 @@ static void fail_end(void *data)
 		unregister_kprobe(&f->kp);
 	f->registered = false;
 }
-#endif
 
 static struct fail_call *fail_nth(struct kunit *test, const char *function,
 				  unsigned int skip, long value)
@@ -2436,8 +2542,8 @@ static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
 	f = fail_nth(test, "pte_alloc_one", 0, 0);
 	vvar_populate_on = true;
 	KUNIT_EXPECT_EQ(test, 0,
-			map_vdso_once(&native_image, TEST_ADDR + 2 * PMD_SIZE +
-				      native_image.sym_vvar_start));
+			map_vdso_once(&native_image, TEST_ADDR + 2 * PMD_SIZE -
+				      VVAR_SIZE - vvar_hpet_size()));
 	vvar_populate_on = false;
 	addr = (unsigned long)current->mm->context.vdso;
 	KUNIT_EXPECT_EQ(test, addr, TEST_ADDR + 2 * PMD_SIZE);
@@ -2451,14 +2557,17 @@ static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
 static void expect_unregistered(struct kunit *test, const char *function,
 				int error)
 {
-	struct vvar_area area = { .name = "x", .nr_slots = 1, .timens_slot = -1 };
+	struct vvar_area area = {
+		.name = "x", .vm_flags = AREA_FLAGS, .nr_slots = 1,
+		.timens_slot = -1,
+	};
 	struct fail_call *f = fail_nth(test, function, 0, error);
 
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), error ?: -ENOMEM);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	KUNIT_EXPECT_EQ(test, vvar_area_clear_slot(&area, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vvar_area_register(&area), 0);
-	KUNIT_EXPECT_EQ(test, vvar_area_unregister(&area), 0);
+	unregister_action(&area);
 }
 
 static void vvar_oom_area_without_memory_is_not_registered(struct kunit *test)
@@ -2476,27 +2585,31 @@ static void vvar_oom_area_without_file_is_not_registered(struct kunit *test)
 	expect_unregistered(test, "alloc_file_pseudo", -ENFILE);
 }
 
-static void vvar_oom_map_lets_go_of_the_file(struct kunit *test)
+static void vvar_oom_text_without_file_is_not_registered(struct kunit *test)
+{
+	struct vdso_text text = { .name = "x" };
+	struct fail_call *f = fail_nth(test, "alloc_file_pseudo", 0, -ENFILE);
+
+	KUNIT_EXPECT_EQ(test, vdso_text_register(&text), -ENFILE);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_NULL(test, text.file);
+	KUNIT_ASSERT_EQ(test, vdso_text_register(&text), 0);
+	fput(text.file);
+}
+
+static void vvar_oom_map_leaves_no_link(struct kunit *test)
 {
 	struct test_area *t = make_area(test, 1, 0);
 	struct vm_area_struct *vma;
 	struct fail_call *f;
-	struct file *file;
-	long refs;
-
-	/* Of one shard, this CPU's */
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	file = map_area(test, &t->area, TEST_ADDR + PAGE_SIZE)->vm_file;
-	refs = file_count(file);
 
 	f = fail_nth(test, "vm_area_alloc", 0, 0);
 	mmap_write_lock(current->mm);
 	vma = vvar_area_map(current->mm, TEST_ADDR + 2 * PAGE_SIZE, &t->area);
 	mmap_write_unlock(current->mm);
-	set_cpus_allowed_ptr(current, cpu_possible_mask);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vma), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, file_count(file), refs);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 0);
 }
 
 static void vvar_oom_reservation_leaves_the_slot_alone(struct kunit *test)
@@ -2525,14 +2638,42 @@ static void vvar_oom_reservation_leaves_the_slot_alone(struct kunit *test)
 					  0, NULL));
 }
 
+#ifdef CONFIG_HYPERV_TIMER
+/* No System RAM, and not write-back by the MTRRs: uncached, as it always was */
+static void vvar_oom_hvclock_page_that_is_no_ram_is_uncached(struct kunit *test)
+{
+	unsigned int slot = VDSO_PAGE_HVCLOCK_OFFSET;
+	unsigned long addr, pfn = PHYS_PFN(hpet_address);
+	struct fail_call *f;
+	pte_t pte;
+
+	if (!hpet_address || hv_get_tsc_pfn())
+		kunit_skip(test, "no HPET, or a Hyper-V guest");
+	addr = map_vclock(test, slot);
+	add_action(test, clear_hvclock_action, NULL);
+	f = fail_nth(test, "hv_get_tsc_pfn", 0, pfn);
+	switch_clock(VDSO_CLOCKMODE_HVCLOCK, false);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	touch(test, addr);
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
+	if (pat_enabled())
+		expect_type(test, pte, _PAGE_CACHE_MODE_UC_MINUS);
+}
+#endif
+
 static struct kunit_case vvar_oom_cases[] = {
+#ifdef CONFIG_HYPERV_TIMER
+	KUNIT_CASE(vvar_oom_hvclock_page_that_is_no_ram_is_uncached),
+#endif
 	KUNIT_CASE(vvar_oom_fault_says_so_and_a_retry_succeeds),
 	KUNIT_CASE(vvar_oom_populate_leaves_it_to_the_fault),
 	KUNIT_CASE(vvar_oom_text_is_left_to_the_fault),
 	KUNIT_CASE(vvar_oom_area_without_memory_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_inode_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_file_is_not_registered),
-	KUNIT_CASE(vvar_oom_map_lets_go_of_the_file),
+	KUNIT_CASE(vvar_oom_text_without_file_is_not_registered),
+	KUNIT_CASE(vvar_oom_map_leaves_no_link),
 	KUNIT_CASE(vvar_oom_reservation_leaves_the_slot_alone),
 	{}
 };
@@ -2547,96 +2688,58 @@ static struct kunit_suite vvar_oom_suite = {
 /* --- time namespaces -------------------------------------------------------- */
 
 #ifdef CONFIG_TIME_NS
-/*
- * A process of its own (no kthread) that shares the test's mm, in a time
- * namespace of its own, as a program that called unshare() and fork() is.
- * KUnit's thread ignores SIGCHLD, so that it is reaped when it exits.
- */
-struct timens_task {
-	struct kunit *test;
-	struct test_area *t;
-	struct completion in_ns, touched, done, exited;
-	struct page *page;
-	bool touch_it;
-};
-
-static int timens_task_fn(void *data)
+static void put_ns_action(void *ns)
 {
-	struct timens_task *task = data;
-	struct nsproxy *nsproxy = current->nsproxy;
-	struct time_namespace ns = { .vvar_page = task->page };
-	struct nsproxy copy = *nsproxy;
+	put_time_ns(ns);
+}
 
-	copy.time_ns = &ns;
+static struct time_namespace *make_ns(struct kunit *test)
+{
+	struct time_namespace *ns;
+
+	ns = copy_time_ns(CLONE_NEWTIME, &init_user_ns, &init_time_ns);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(ns), "%pe", ns);
+	add_action(test, put_ns_action, ns);
+	return ns;
+}
+
+/* Four slots, the first two in use, mapped by a task that is in @ns */
+static struct test_area *map_in_ns(struct kunit *test, struct time_namespace *ns)
+{
+	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+	struct nsproxy *nsproxy = current->nsproxy, copy = *nsproxy;
+
+	copy.time_ns = ns;
 	task_lock(current);
 	current->nsproxy = &copy;
 	task_unlock(current);
-	complete(&task->in_ns);
-
-	if (task->touch_it)
-		readable(TEST_ADDR + PAGE_SIZE);
-	complete(&task->touched);
-	wait_for_completion(&task->done);
-
+	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	task_lock(current);
 	current->nsproxy = nsproxy;
 	task_unlock(current);
-	complete(&task->exited);
-	do_exit(0);
+	return t;
 }
 
-static void timens_start(struct kunit *test, struct timens_task *task,
-			 bool touch_it)
+static void expect_timens_view(struct kunit *test, struct mm_struct *mm,
+			       struct test_area *t, struct time_namespace *ns)
 {
-	task->t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
-	task->page = task->t->page[3];
-	task->touch_it = touch_it;
-	init_completion(&task->in_ns);
-	init_completion(&task->touched);
-	init_completion(&task->done);
-	init_completion(&task->exited);
-	map_area(test, &task->t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_ASSERT_GT(test, user_mode_thread(timens_task_fn, task,
-					       CLONE_VM | CLONE_FS |
-					       CLONE_FILES | SIGCHLD), 0);
-	wait_for_completion(&task->touched);
-}
+	pte_t pte = get_pte(mm, TEST_ADDR + PAGE_SIZE);
 
-static void timens_stop(struct timens_task *task)
-{
-	complete(&task->done);
-	wait_for_completion(&task->exited);
-}
-
-static void expect_timens_view(struct kunit *test, struct test_area *t)
-{
-	pte_t pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
-
-	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[3]));
-	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(ns->vvar_page));
+	pte = get_pte(mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
-	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
+	pte = get_pte(mm, TEST_ADDR + PAGE_SIZE * 2);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
 }
 
-static void vvar_timens_task_sees_namespace_page_and_time_data(struct kunit *test)
-{
-	struct timens_task task = { };
-
-	timens_start(test, &task, true);
-	expect_timens_view(test, task.t);
-	timens_stop(&task);
-}
-
+/* The KUnit thread, which faults here, is in the initial namespace */
 static void vvar_timens_kthread_sees_namespace_of_the_mm(struct kunit *test)
 {
-	struct timens_task task = { };
+	struct time_namespace *ns = make_ns(test);
+	struct test_area *t = map_in_ns(test, ns);
 
-	timens_start(test, &task, false);
-	/* The KUnit thread is in the initial namespace, its mm's process not */
 	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
-	expect_timens_view(test, task.t);
-	timens_stop(&task);
+	expect_timens_view(test, current->mm, t, ns);
 }
 
 /* A process of the initial namespace that faults in the test's mm */
@@ -2660,57 +2763,156 @@ static int remote_fault_fn(void *data)
 
 static void vvar_timens_remote_fault_sees_namespace_of_the_mm(struct kunit *test)
 {
-	struct remote_fault remote = { };
-	struct timens_task task = { };
+	struct time_namespace *ns = make_ns(test);
+	struct test_area *t = map_in_ns(test, ns);
+	struct remote_fault remote = { .mm = current->mm };
 
-	timens_start(test, &task, false);
-	remote.mm = current->mm;
 	init_completion(&remote.done);
 	fork_mm(test, remote_fault_fn, &remote);
 	wait_for_completion(&remote.done);
 	KUNIT_EXPECT_EQ(test, remote.ret, 0);
-	expect_timens_view(test, task.t);
-	timens_stop(&task);
+	expect_timens_view(test, current->mm, t, ns);
 }
 
 static void vvar_timens_join_takes_the_old_view_away(struct kunit *test)
 {
-	struct timens_task task = { };
+	struct test_area *t = map_in_ns(test, make_ns(test));
 	pte_t pte;
 
-	timens_start(test, &task, true);
-	timens_stop(&task);
-	/* Its namespace is gone, as after setns() */
-	vvar_area_join_timens(current->mm, &task.t->area, NULL);
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
+	vvar_area_join_timens(current->mm, &t->area, &init_time_ns);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
 	EXPECT_PTE(test, pte, pte_none(pte));
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_none(pte));
+
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
 }
 
 static void vvar_timens_join_publishes_the_new_view(struct kunit *test)
 {
 	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+	struct time_namespace *ns = make_ns(test);
 
 	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
 	touch(test, TEST_ADDR + PAGE_SIZE);
 	vvar_populate_on = true;
-	vvar_area_join_timens(current->mm, &t->area, t->page[3]);
-	expect_timens_view(test, t);
+	vvar_area_join_timens(current->mm, &t->area, ns);
+	expect_timens_view(test, current->mm, t, ns);
+}
+
+/* Where the VMA is linked does not change, whichever CPU joins */
+static void vvar_timens_join_stays_in_the_i_mmap(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+	struct vm_area_struct *vma = map_area(test, &t->area,
+					      TEST_ADDR + PAGE_SIZE);
+	struct address_space *mapping = vma_mapping(vma);
+	struct time_namespace *ns = make_ns(test);
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		vvar_area_join_timens(current->mm, &t->area, ns);
+		KUNIT_EXPECT_PTR_EQ(test, vma_mapping(vma), mapping);
+		vvar_area_join_timens(current->mm, &t->area, &init_time_ns);
+		KUNIT_EXPECT_PTR_EQ(test, vma_mapping(vma), mapping);
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_EQ(test, count_linked(&t->area), 1);
 }
 
 static void vvar_timens_replace_of_time_data_reaches_namespaces(struct kunit *test)
 {
-	struct test_area *t = make_area_timens(test, 4, BIT(0) | BIT(1), 3);
+	struct time_namespace *ns = make_ns(test);
+	struct test_area *t = map_in_ns(test, ns);
 	pte_t pte;
 
-	map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	vvar_populate_on = true;
-	vvar_area_join_timens(current->mm, &t->area, t->page[3]);
-	expect_timens_view(test, t);
+	expect_readable(test, TEST_ADDR + PAGE_SIZE, true);
+	expect_timens_view(test, current->mm, t, ns);
 	KUNIT_EXPECT_EQ(test, set_slot(t, 0, 2), 0);
 	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 4);
 	EXPECT_PTE(test, pte, pte_none(pte));
+	pte = get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(ns->vvar_page));
+}
+
+/*
+ * A process exits, and its namespace with it, but somebody has borrowed its mm
+ * and reads on. The namespace has one reference on its page, the test another.
+ */
+static void vvar_timens_page_stays_with_the_mapping(struct kunit *test)
+{
+	struct time_namespace *ns = make_ns(test);
+	struct test_area *t = map_in_ns(test, ns);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	struct page *page = ns->vvar_page;
+	struct fork_child c;
+
+	get_page(page);
+	fork_start(test, &c);
+	wait_for_completion(&c.ready);
+	kunit_release_action(test, put_ns_action, ns);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	expect_readable(test, addr, true);
+	expect_timens_view(test, current->mm, t, ns);
+
+	/* The child's is the last */
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr, 4 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	fork_stop(&c);
+	KUNIT_EXPECT_TRUE(test, linked_becomes(&t->area, 0));
+	/* Unlinked a little before it is closed */
+	msleep(100);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
+}
+
+static void vvar_timens_failing_map_lets_go_of_the_namespace(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 4, BIT(0), 3);
+	struct nsproxy *nsproxy = current->nsproxy, copy = *nsproxy;
+	struct time_namespace *ns = make_ns(test);
+	struct page *page = ns->vvar_page;
+	struct vm_area_struct *vma;
+	struct fail_call *f;
+
+	get_page(page);
+	copy.time_ns = ns;
+	f = fail_nth(test, "vm_area_alloc", 0, 0);
+	task_lock(current);
+	current->nsproxy = &copy;
+	task_unlock(current);
+	mmap_write_lock(current->mm);
+	vma = vvar_area_map(current->mm, TEST_ADDR + PAGE_SIZE, &t->area);
+	mmap_write_unlock(current->mm);
+	task_lock(current);
+	current->nsproxy = nsproxy;
+	task_unlock(current);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vma), -ENOMEM);
+	kunit_release_action(test, put_ns_action, ns);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
+}
+
+static void vvar_timens_unreadable_area_is_not_populated(struct kunit *test)
+{
+	struct test_area *t = make_area_timens(test, 2, BIT(0), 1);
+	unsigned long addr = TEST_ADDR + PAGE_SIZE;
+	pte_t pte;
+
+	map_area(test, &t->area, addr);
+	KUNIT_ASSERT_EQ(test, 0,
+			user_call(mprotect, addr, 2 * PAGE_SIZE,
+				  PROT_NONE, 0, 0));
+	vvar_populate_on = true;
+	vvar_area_join_timens(current->mm, &t->area, make_ns(test));
+	pte = get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	expect_readable(test, addr, false);
 }
 
 static void vvar_timens_initial_view_has_tombstone(struct kunit *test)
@@ -2726,12 +2928,15 @@ static void vvar_timens_initial_view_has_tombstone(struct kunit *test)
 
 static struct kunit_case vvar_timens_cases[] = {
 	KUNIT_CASE(vvar_timens_initial_view_has_tombstone),
-	KUNIT_CASE(vvar_timens_task_sees_namespace_page_and_time_data),
 	KUNIT_CASE(vvar_timens_kthread_sees_namespace_of_the_mm),
 	KUNIT_CASE(vvar_timens_remote_fault_sees_namespace_of_the_mm),
 	KUNIT_CASE(vvar_timens_join_takes_the_old_view_away),
 	KUNIT_CASE(vvar_timens_join_publishes_the_new_view),
+	KUNIT_CASE(vvar_timens_join_stays_in_the_i_mmap),
 	KUNIT_CASE(vvar_timens_replace_of_time_data_reaches_namespaces),
+	KUNIT_CASE(vvar_timens_page_stays_with_the_mapping),
+	KUNIT_CASE(vvar_timens_failing_map_lets_go_of_the_namespace),
+	KUNIT_CASE(vvar_timens_unreadable_area_is_not_populated),
 	{}
 };
 

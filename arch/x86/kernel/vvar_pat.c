@@ -3,7 +3,7 @@
  * Cache types of the pages in vvar areas.
  *
  * vmf_insert_pfn_prot() throws away the cache bits that its caller passes and
- * asks the memtype code for each PTE (track_pfn_insert()). Here the question is
+ * asks the memtype code for each PTE (pfnmap_setup_cachemode_pfn()). Here the question is
  * asked once, when a slot is set: device memory is reserved with the wanted
  * type and held until the slot shows something else, so that nobody can map it
  * with another one meanwhile; RAM is not reserved but has the type that
@@ -17,7 +17,6 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/pfn_t.h>
 #include <linux/pgtable.h>
 #include <linux/processor.h>
 #include <linux/slab.h>
@@ -86,7 +85,7 @@ static enum page_cache_mode vvar_pat_ram_type(unsigned long pfn)
 {
 	pgprot_t prot = PAGE_READONLY;
 
-	track_pfn_insert(NULL, &prot, __pfn_to_pfn_t(pfn, PFN_DEV));
+	pfnmap_setup_cachemode_pfn(pfn, &prot);
 	return pgprot2cachemode(prot);
 }
 
@@ -152,7 +151,7 @@ int vvar_pat_set_slot(struct vvar_area *area, unsigned int slot,
 	if (page_is_ram(pfn)) {
 		type = vvar_pat_ram_type(pfn);
 	} else {
-		hold = kzalloc(sizeof(*hold), GFP_KERNEL);
+		hold = kzalloc_obj(*hold);
 		if (!hold)
 			return -ENOMEM;
 		ret = vvar_pat_reserve(start, want, &type);

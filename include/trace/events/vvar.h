@@ -7,7 +7,7 @@
 
 #include <linux/mm.h>
 #include <linux/tracepoint.h>
-#include <asm/memtype.h>
+#include <asm/vvar_fault.h>
 
 #ifndef _TRACE_VVAR_DECLARED
 #define _TRACE_VVAR_DECLARED
@@ -39,26 +39,19 @@ TRACE_DEFINE_ENUM(VM_FAULT_DONE_COW);
 TRACE_DEFINE_ENUM(VM_FAULT_NEEDDSYNC);
 TRACE_DEFINE_ENUM(VM_FAULT_COMPLETED);
 
+#ifdef CONFIG_X86
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WB);
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WC);
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_UC_MINUS);
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_UC);
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WT);
 TRACE_DEFINE_ENUM(_PAGE_CACHE_MODE_WP);
+#endif
 
 #define show_vvar_path(path)				\
 	__print_symbolic(path,				\
 		{ VVAR_MAP_PAGES, "map_pages" },	\
 		{ VVAR_FAULT, "fault" })
-
-#define show_vvar_cache(mode)				\
-	__print_symbolic(mode,				\
-		{ _PAGE_CACHE_MODE_WB, "WB" },		\
-		{ _PAGE_CACHE_MODE_WC, "WC" },		\
-		{ _PAGE_CACHE_MODE_UC_MINUS, "UC-" },	\
-		{ _PAGE_CACHE_MODE_UC, "UC" },		\
-		{ _PAGE_CACHE_MODE_WT, "WT" },		\
-		{ _PAGE_CACHE_MODE_WP, "WP" })
 
 /*
  * A first touch of an area or of vDSO text. @pte is what the page table holds
@@ -90,7 +83,7 @@ TRACE_EVENT_FN(vvar_fault,
 		__entry->address = vmf->real_address;
 		__entry->pgoff = vmf->pgoff;
 		__entry->pfn = pte_pfn(pte);
-		__entry->cache = pgprot2cachemode(pte_pgprot(pte));
+		__entry->cache = arch_vvar_cache(pte);
 		__entry->path = path;
 		__entry->published = published;
 		__entry->lost = lost;
@@ -101,7 +94,7 @@ TRACE_EVENT_FN(vvar_fault,
 	TP_printk("area=%s pgoff=%lu address=0x%lx pfn=0x%lx cache=%s path=%s published=%u lost=%u result=%s lock=%s",
 		__get_str(area), __entry->pgoff, __entry->address,
 		__entry->pfn,
-		show_vvar_cache(__entry->cache),
+		arch_vvar_show_cache(__entry->cache),
 		show_vvar_path(__entry->path),
 		__entry->published, __entry->lost,
 		__entry->result ? __print_flags(__entry->result, "|",
@@ -138,37 +131,36 @@ TRACE_EVENT(vvar_replace,
 		__entry->pgoff = pgoff;
 		__entry->old_pfn = pte_pfn(old);
 		__entry->new_pfn = pte_pfn(new);
-		__entry->old_cache = pgprot2cachemode(pte_pgprot(old));
-		__entry->new_cache = pgprot2cachemode(pte_pgprot(new));
+		__entry->old_cache = arch_vvar_cache(old);
+		__entry->new_cache = arch_vvar_cache(new);
 		__entry->grace_ns = grace_ns;
 		__entry->mappings = mappings;
 	),
 
 	TP_printk("area=%s pgoff=%u old_pfn=0x%lx old_cache=%s new_pfn=0x%lx new_cache=%s grace_ns=%llu mappings=%lu",
 		__get_str(area), __entry->pgoff, __entry->old_pfn,
-		show_vvar_cache(__entry->old_cache),
+		arch_vvar_show_cache(__entry->old_cache),
 		__entry->new_pfn,
-		show_vvar_cache(__entry->new_cache),
+		arch_vvar_show_cache(__entry->new_cache),
 		__entry->grace_ns, __entry->mappings)
 );
 
 /* A whole mapping was published at once, so that no touch of it faults */
 TRACE_EVENT(vvar_populate,
 
-	TP_PROTO(const char *area, unsigned long address,
-		 unsigned int published),
+	TP_PROTO(struct vm_area_struct *vma, unsigned int published),
 
-	TP_ARGS(area, address, published),
+	TP_ARGS(vma, published),
 
 	TP_STRUCT__entry(
-		__string(area, area)
+		__string(area, vma->vm_ops->name(vma))
 		__field(unsigned long, address)
 		__field(unsigned int, published)
 	),
 
 	TP_fast_assign(
 		__assign_str(area);
-		__entry->address = address;
+		__entry->address = vma->vm_start;
 		__entry->published = published;
 	),
 

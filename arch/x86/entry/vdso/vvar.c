@@ -1,43 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages of x86's [vvar], and who supplies them.
+ * x86's own pages of clock data, and who supplies them.
  */
 #include <linux/clocksource.h>
 #include <linux/init.h>
 #include <linux/kstrtox.h>
-#include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vdso_datastore.h>
 #include <linux/vvar_fault.h>
-#include <linux/workqueue.h>
-#include <vdso/datapage.h>
 
 #include <asm/hpet.h>
 #include <asm/pvclock.h>
 #include <asm/vdso.h>
-#include <asm/vvar.h>
+#include <asm/vdso/vsyscall.h>
 #include <asm/vvar_fault.h>
 #include <clocksource/hyperv_timer.h>
 
 unsigned int vclocks_used __read_mostly;
 
-/* In the order of vdso-layout.lds.S, which is one for all three images */
-enum {
-	VVAR_TIME,
-	VVAR_PVCLOCK,
-	VVAR_HVCLOCK,
-	VVAR_TIMENS,
-#ifdef CONFIG_X86_VDSO_HPET
-	VVAR_HPET,
-#endif
-	VVAR_NR
-};
+#define VCLOCK_FLAGS	(VM_IO | VM_PFNMAP | VM_DONTDUMP | VM_SEALED_SYSMAP)
 
-struct vvar_area vvar_area = {
-	.name = "[vvar]",
-	.nr_slots = VVAR_NR,
-	.time_slot = VVAR_TIME,
-	.timens_slot = VVAR_TIMENS,
+struct vvar_area vvar_vclock_area = {
+	.name = "[vvar_vclock]",
+	.vm_flags = VCLOCK_FLAGS,
+	.nr_slots = VDSO_NR_VCLOCK_PAGES,
+	.time_slot = -1,
+	.timens_slot = -1,
 };
 
 #ifdef CONFIG_PARAVIRT_CLOCK
@@ -45,104 +34,91 @@ static unsigned long pvclock_pfn(void)
 {
 	struct pvclock_vsyscall_time_info *pvti = pvclock_get_pvti_cpu0_va();
 
-	return pvti && vclock_was_used(VDSO_CLOCKMODE_PVCLOCK) ?
-	       PHYS_PFN(__pa(pvti)) : 0;
-}
-
-/* As vvar always had it: hv_clock_boot is __bss_decrypted, too */
-static unsigned int pvclock_flags(void)
-{
-	return VVAR_PAT_DECRYPTED;
-}
-#endif
-
-#ifdef CONFIG_HYPERV_TIMER
-static unsigned long hvclock_pfn(void)
-{
-	return vclock_was_used(VDSO_CLOCKMODE_HVCLOCK) ? hv_get_tsc_pfn() : 0;
-}
-
-/*
- * tsc_pg is __bss_decrypted, which __startup_64() honours where there is a C-bit
- * (SME, SEV): mapped encrypted, as vvar did before, it reads as ciphertext. With
- * TDX or vTOM the kernel itself keeps the page private.
- */
-static unsigned int hvclock_flags(void)
-{
-	return sme_me_mask ? VVAR_PAT_DECRYPTED : 0;
+	return pvti ? PHYS_PFN(__pa(pvti)) : 0;
 }
 #endif
 
 #ifdef CONFIG_X86_VDSO_HPET
+/*
+ * A mapping of its own in front of [vvar]: the other pages stay where programs
+ * find them, and device registers are only in the way where they were asked for.
+ */
+struct vvar_area vvar_hpet_area = {
+	.name = "[vvar_hpet]",
+	.vm_flags = VCLOCK_FLAGS,
+	.nr_slots = 1,
+	.time_slot = -1,
+	.timens_slot = -1,
+};
+
 static bool vdso_hpet_wanted __ro_after_init;
-static bool vdso_hpet_in_use;
+static bool vdso_hpet_shown __ro_after_init;
 
 static unsigned long hpet_pfn(void)
 {
-	return READ_ONCE(vdso_hpet_in_use) ? PHYS_PFN(hpet_address) : 0;
+	return PHYS_PFN(hpet_address);
 }
 #endif
 
 /*
- * Which page a slot shows now, if any. Pages of hypervisors stay once they have
- * been in use: readers that raced with a switch away re-read the sequence
- * count. Device registers go as soon as their clocksource does.
+ * The pages that a clocksource's readers need beside the time data. Those of
+ * hypervisors stay once they have been in use: readers that raced with a switch
+ * away re-read the sequence count. Device registers go with their clocksource.
  */
 static const struct vclock_page {
+	enum vdso_clock_mode mode;
+	struct vvar_area *area;
 	unsigned int slot;
 	unsigned long (*pfn)(void);	/* 0: none */
 	enum page_cache_mode type;
-	unsigned int (*flags)(void);	/* VVAR_PAT_*, NULL: none */
+	unsigned int flags;		/* VVAR_PAT_* */
+	bool io;
 } vclock_pages[] = {
 #ifdef CONFIG_PARAVIRT_CLOCK
-	{ VVAR_PVCLOCK, pvclock_pfn, _PAGE_CACHE_MODE_WB, pvclock_flags },
+	/* As vvar always had it: hv_clock_boot is __bss_decrypted, too */
+	{ VDSO_CLOCKMODE_PVCLOCK, &vvar_vclock_area,
+	  VDSO_PAGE_PVCLOCK_OFFSET, pvclock_pfn,
+	  _PAGE_CACHE_MODE_WB, VVAR_PAT_DECRYPTED },
 #endif
 #ifdef CONFIG_HYPERV_TIMER
-	{ VVAR_HVCLOCK, hvclock_pfn, _PAGE_CACHE_MODE_WB, hvclock_flags },
+	/* The hypervisor's choice, and uncached if it is no RAM, or by an MTRR */
+	{ VDSO_CLOCKMODE_HVCLOCK, &vvar_vclock_area,
+	  VDSO_PAGE_HVCLOCK_OFFSET, hv_get_tsc_pfn,
+	  _PAGE_CACHE_MODE_WB, VVAR_PAT_SUBSTITUTE },
 #endif
 #ifdef CONFIG_X86_VDSO_HPET
 	/* hpet_set_mapping() has it UC-, by ioremap() */
-	{ VVAR_HPET, hpet_pfn, _PAGE_CACHE_MODE_UC_MINUS },
+	{ VDSO_CLOCKMODE_HPET, &vvar_hpet_area, 0, hpet_pfn,
+	  _PAGE_CACHE_MODE_UC_MINUS, 0, true },
 #endif
 };
 
-/*
- * A replace sleeps; a clocksource's hooks run under stop_machine() with
- * interrupts off. Timekeeping has published the new mode by the time the work
- * runs, and readers that meet the tombstone until then fall back to the system
- * call.
+/**
+ * arch_clocksource_switch - show the pages that readers of a clocksource need
+ * @cs: what the switch is to, or has been to
+ * @done: is it over?
+ *
+ * A page comes before its mode is published and goes after that, so that no reader
+ * in the vDSO ever meets a tombstone, which would send it to the system call: a
+ * seccomp filter may kill it there.
+ *
+ * Context: Process context, may sleep. clocksource_mutex held.
  */
-static void vvar_update_vclocks(struct work_struct *work)
+void arch_clocksource_switch(struct clocksource *cs, bool done)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(vclock_pages); i++) {
 		const struct vclock_page *page = &vclock_pages[i];
-		unsigned long pfn = page->pfn();
+		bool current_one = page->mode == cs->vdso_clock_mode;
+		unsigned long pfn = current_one && !done ? page->pfn() : 0;
 
 		if (pfn)
-			vvar_pat_set_slot(&vvar_area, page->slot, pfn,
-					  page->type,
-					  page->flags ? page->flags() : 0, NULL);
-		else
-			vvar_pat_clear_slot(&vvar_area, page->slot);
+			vvar_pat_set_slot(page->area, page->slot, pfn,
+					  page->type, page->flags, NULL);
+		else if (!current_one && done && page->io)
+			vvar_pat_clear_slot(page->area, page->slot);
 	}
-}
-
-static DECLARE_WORK(vvar_vclock_work, vvar_update_vclocks);
-
-/**
- * vclocks_set_used - a clocksource with this vclock comes into use
- * @which: its vdso_clock_mode
- *
- * Context: A clocksource's enable hook: under stop_machine(), interrupts off.
- */
-void vclocks_set_used(unsigned int which)
-{
-	WRITE_ONCE(vclocks_used, READ_ONCE(vclocks_used) | (1 << which));
-	/* The TSC has no page; before workqueues, vvar_setup() looks for itself */
-	if (system_state >= SYSTEM_SCHEDULING && which != VDSO_CLOCKMODE_TSC)
-		schedule_work(&vvar_vclock_work);
 }
 
 #ifdef CONFIG_X86_VDSO_HPET
@@ -161,6 +137,8 @@ __setup("vdso_hpet=", vdso_hpet_setup);
  */
 enum vdso_clock_mode vdso_hpet_mode(unsigned long address)
 {
+	BUILD_BUG_ON(VDSO_HPET_COUNTER != HPET_COUNTER);
+
 	if (!vdso_hpet_wanted)
 		return VDSO_CLOCKMODE_NONE;
 	if (!IS_ALIGNED(address, PAGE_SIZE)) {
@@ -168,27 +146,47 @@ enum vdso_clock_mode vdso_hpet_mode(unsigned long address)
 			address);
 		return VDSO_CLOCKMODE_NONE;
 	}
+	vdso_hpet_shown = true;
 	return VDSO_CLOCKMODE_HPET;
 }
 
-/* Like vclocks_set_used(), the hooks run under stop_machine() */
-int vdso_hpet_enable(struct clocksource *cs)
+/**
+ * vvar_hpet_size - bytes of what is mapped in front of [vvar]
+ */
+unsigned long vvar_hpet_size(void)
 {
-	if (cs->vdso_clock_mode == VDSO_CLOCKMODE_HPET) {
-		WRITE_ONCE(vdso_hpet_in_use, true);
-		vclocks_set_used(VDSO_CLOCKMODE_HPET);
-	}
+	return vdso_hpet_shown ? PAGE_SIZE : 0;
+}
+#else
+unsigned long vvar_hpet_size(void)
+{
 	return 0;
 }
-
-void vdso_hpet_disable(struct clocksource *cs)
-{
-	if (cs->vdso_clock_mode == VDSO_CLOCKMODE_HPET) {
-		WRITE_ONCE(vdso_hpet_in_use, false);
-		schedule_work(&vvar_vclock_work);
-	}
-}
 #endif /* CONFIG_X86_VDSO_HPET */
+
+/**
+ * vvar_map - map all clock data: [vvar], and what is beside it
+ * @mm: the address space
+ * @addr: where [vvar] goes, with room for vvar_hpet_size() in front
+ *
+ * Context: Process context, may sleep. mmap_lock held for write.
+ * Return: 0 or -ENOMEM.
+ */
+int vvar_map(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = vdso_install_vvar_mapping(mm, addr);
+
+	if (!IS_ERR(vma))
+		vma = vvar_area_map(mm, VDSO_VCLOCK_PAGES_START(addr),
+				    &vvar_vclock_area);
+#ifdef CONFIG_X86_VDSO_HPET
+	if (!IS_ERR(vma) && vdso_hpet_shown)
+		vma = vvar_area_map(mm, addr - PAGE_SIZE, &vvar_hpet_area);
+#endif
+	if (IS_ERR(vma))
+		do_munmap(mm, addr, __VDSO_PAGES * PAGE_SIZE, NULL);
+	return PTR_ERR_OR_ZERO(vma);
+}
 
 /* One for each image, and an end mark */
 static struct vdso_image_text {
@@ -196,46 +194,32 @@ static struct vdso_image_text {
 	struct vdso_text text;
 } vdso_texts[4] __ro_after_init;
 
-/* The slot that an image finds at @offset from its text, where vvar ends */
-static long __init vdso_slot(const struct vdso_image *image, long offset)
-{
-	return (offset - image->sym_vvar_start) >> PAGE_SHIFT;
-}
-
 /**
  * vdso_image_register - make an image ready for vdso_image_map()
  * @image: the image
  *
- * Return: 0, -ENOMEM, or -EINVAL for an image with another idea of [vvar].
+ * Without memory for it, at boot, there is nothing to go on with.
  */
-int __init vdso_image_register(const struct vdso_image *image)
+void __init vdso_image_register(const struct vdso_image *image)
 {
 	unsigned long i, nr = image->size >> PAGE_SHIFT;
 	struct vdso_image_text *t = vdso_texts;
 	struct page **pages;
 
-	/* vdso-layout.lds.S and the slots above tell the same story */
-	if (WARN_ON(vdso_slot(image, image->sym_vvar_page) != VVAR_TIME ||
-		    vdso_slot(image, image->sym_pvclock_page) != VVAR_PVCLOCK ||
-		    vdso_slot(image, image->sym_hvclock_page) != VVAR_HVCLOCK ||
-		    vdso_slot(image, image->sym_timens_page) != VVAR_TIMENS ||
-		    vdso_slot(image, 0) != VVAR_NR))
-		return -EINVAL;
-
 	pages = kcalloc(nr, sizeof(*pages), GFP_KERNEL);
-	if (!pages)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++)
+	for (i = 0; pages && i < nr; i++)
 		pages[i] = virt_to_page(image->data + (i << PAGE_SHIFT));
 
 	while (t->image)
 		t++;
 	t->text.name = "[vdso]";
+	t->text.vm_flags = VM_SEALED_SYSMAP;
 	t->text.pages = pages;
 	t->text.nr_pages = nr;
 	t->text.mremap = vdso_mremap;
+	if (!pages || vdso_text_register(&t->text))
+		panic("vvar: no memory for a vDSO of %lu pages\n", nr);
 	t->image = image;
-	return vdso_text_register(&t->text);
 }
 
 /**
@@ -250,7 +234,7 @@ int __init vdso_image_register(const struct vdso_image *image)
 struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
 				      const struct vdso_image *image)
 {
-	const struct vdso_image_text *t;
+	struct vdso_image_text *t;
 
 	for (t = vdso_texts; t->image; t++) {
 		if (t->image == image)
@@ -259,21 +243,22 @@ struct vm_area_struct *vdso_image_map(struct mm_struct *mm, unsigned long addr,
 	return ERR_PTR(-ENOMEM);
 }
 
+static void __init vvar_register(struct vvar_area *area)
+{
+	int ret = vvar_area_register(area);
+
+	if (ret)
+		panic("vvar: %s: %pe\n", area->name, ERR_PTR(ret));
+}
+
 static int __init vvar_setup(void)
 {
-	int ret;
-
-	BUILD_BUG_ON(VDSO_HPET_COUNTER != HPET_COUNTER);
-
-	ret = vvar_area_register(&vvar_area);
-	if (ret)
-		return ret;
-
-	vvar_area_set_slot(&vvar_area, VVAR_TIME,
-			   PHYS_PFN(__pa_symbol(&__vvar_page)),
-			   pgprot_encrypted(PAGE_READONLY));
-	/* Those that came into use before the area was there */
-	vvar_update_vclocks(NULL);
+	vvar_register(&vvar_vclock_area);
+#ifdef CONFIG_X86_VDSO_HPET
+	vvar_register(&vvar_hpet_area);
+#endif
 	return 0;
 }
+
+/* Before a clocksource is chosen (clocksource_done_booting()) */
 arch_initcall(vvar_setup);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vDSO text: ordinary, refcounted pages, because gdb sets breakpoints by COW
+ * and core dumps read them by GUP. They are never reclaimed or truncated, so
+ * there is no folio to lock. One fault maps them all.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pgtable.h>
+#include <linux/rmap.h>
+#include <linux/vvar_fault.h>
+
+#include <trace/events/vvar.h>
+
+#include "internal.h"
+#include "vma.h"
+#include "vvar.h"
+
+static noinline void vdso_text_trace(const struct vm_fault *vmf,
+				     enum vvar_path path,
+				     unsigned int published, vm_fault_t result)
+{
+	pte_t pte = __pte(0), *ptep;
+
+	if (path == VVAR_FAULT) {
+		/* The core maps it next: if written to, the process's copy */
+		pte = mk_pte(vmf->cow_page ?: vmf->page,
+			     vmf->vma->vm_page_prot);
+	} else {
+		ptep = pte_offset_map(vmf->pmd, vmf->address);
+		if (ptep) {
+			pte = ptep_get_lockless(ptep);
+			pte_unmap(ptep);
+		}
+	}
+	trace_vvar_fault(vmf, pte, path, published, 0, result);
+}
+
+static vm_fault_t vdso_text_fault(struct vm_fault *vmf)
+{
+	const struct vdso_text *text = vmf->vma->vm_private_data;
+
+	vmf->page = text->pages[vmf->pgoff];
+	get_page(vmf->page);
+	if (trace_vvar_fault_enabled())
+		vdso_text_trace(vmf, VVAR_FAULT, 0, 0);
+	return 0;
+}
+
+/* Pages [first, last], all in the page table @pmd points to */
+static unsigned int vdso_text_publish(struct vm_area_struct *vma, pmd_t *pmd,
+				      pgoff_t first, pgoff_t last)
+{
+	const struct vdso_text *text = vma->vm_private_data;
+	unsigned long addr = vma->vm_start + (first << PAGE_SHIFT);
+	pte_t *start, *ptep;
+	unsigned int nr = 0;
+	spinlock_t *ptl;	/* the page table's */
+	pgoff_t i;
+
+	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+	if (!start)
+		return 0;
+
+	for (i = first, ptep = start; i <= last; i++, addr += PAGE_SIZE, ptep++) {
+		struct page *page = text->pages[i];
+
+		if (!pte_none(ptep_get(ptep)))
+			continue;
+		get_page(page);
+		folio_add_file_rmap_pte(page_folio(page), page, vma);
+		set_pte_at(vma->vm_mm, addr, ptep,
+			   mk_pte(page, vma->vm_page_prot));
+		update_mmu_cache(vma, addr, ptep);
+		nr++;
+	}
+	add_mm_counter(vma->vm_mm, MM_FILEPAGES, nr);
+	pte_unmap_unlock(start, ptl);
+	return nr;
+}
+
+static vm_fault_t vdso_text_map_pages(struct vm_fault *vmf, pgoff_t first,
+				      pgoff_t last)
+{
+	unsigned int nr;
+
+	/* Both look again: pmd_install() and pte_offset_map_lock() */
+	if (data_race(pmd_none(*vmf->pmd)) && vmf->prealloc_pte)
+		pmd_install(vmf->vma->vm_mm, vmf->pmd, &vmf->prealloc_pte);
+
+	nr = vdso_text_publish(vmf->vma, vmf->pmd, first, last);
+	if (trace_vvar_fault_enabled())
+		vdso_text_trace(vmf, VVAR_MAP_PAGES, nr, VM_FAULT_NOPAGE);
+	return VM_FAULT_NOPAGE;
+}
+
+static void vdso_text_populate(struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, end;
+	unsigned int nr = 0;
+
+	for (; addr < vma->vm_end; addr = end) {
+		pmd_t *pmd = vvar_alloc_table(vma->vm_mm, addr);
+
+		end = vvar_table_end(addr, vma->vm_end);
+		if (!pmd)
+			return;
+		nr += vdso_text_publish(vma, pmd, linear_page_index(vma, addr),
+					linear_page_index(vma, end - 1));
+	}
+	trace_vvar_populate(vma, nr);
+}
+
+static const char *vdso_text_name(struct vm_area_struct *vma)
+{
+	return ((struct vdso_text *)vma->vm_private_data)->name;
+}
+
+static int vdso_text_mremap(struct vm_area_struct *vma)
+{
+	const struct vdso_text *text = vma->vm_private_data;
+
+	if (WARN_ON_ONCE(current->mm != vma->vm_mm))
+		return -EFAULT;
+	return text->mremap(vma);
+}
+
+static const struct vm_operations_struct vdso_text_vm_ops = {
+	.fault = vdso_text_fault,
+	.map_pages = vdso_text_map_pages,
+	.name = vdso_text_name,
+	.may_split = vvar_may_split,
+	.mremap = vdso_text_mremap,
+};
+
+/**
+ * vdso_text_register - make an image ready to be mapped
+ * @text: the image
+ *
+ * It gets a file of its own. Nobody takes a page of text back, so its VMAs are not
+ * in the i_mmap: that would cost fork and exit for nothing.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM, or another error.
+ */
+int vdso_text_register(struct vdso_text *text)
+{
+	struct file *file = vvar_file_create(text->name);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	text->file = file;
+	return 0;
+}
+
+/**
+ * vdso_text_map - map a vDSO image into an address space
+ * @mm: the address space: current->mm
+ * @addr: where, page-aligned
+ * @text: a registered image
+ *
+ * VM_MAYWRITE lets a debugger set breakpoints by COW.
+ *
+ * Context: Process context, may sleep. mmap_lock held for write.
+ * Return: the VMA, or ERR_PTR(-ENOMEM).
+ */
+struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
+				     struct vdso_text *text)
+{
+	struct vm_area_struct *vma;
+
+	vma = __install_special_mapping(mm, addr, text->nr_pages << PAGE_SHIFT,
+					VM_READ | VM_EXEC | VM_MAYREAD |
+					VM_MAYWRITE | VM_MAYEXEC |
+					text->vm_flags, text,
+					&vdso_text_vm_ops);
+	if (!IS_ERR(vma) && vvar_populate_on)
+		vdso_text_populate(vma);
+	return vma;
+}
+
+/**
+ * vma_is_vdso_text - is this VMA a mapping of a vDSO image?
+ * @vma: the VMA
+ *
+ * Context: mmap_lock or the VMA's lock held.
+ */
+bool vma_is_vdso_text(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &vdso_text_vm_ops;
+}

@@ -657,6 +657,18 @@ int vc_find_areas(struct vc_area *area, int max)
 	return n;
 }
 
+/* Which of them has the time data: device registers may lie in front of it */
+static const struct vc_area *vvar_of(const struct vc_area *area, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (!strncmp(area[i].name, "[vvar]", 6))
+			return &area[i];
+	}
+	return area;
+}
+
 static sigjmp_buf bus_jmp;
 
 static void on_bus(int sig)
@@ -737,7 +749,8 @@ static bool touch_page(uintptr_t page, uint64_t *t, long *flt)
 struct room {
 	uintptr_t	base;
 	size_t		page, size;	/* of vvar and vDSO together */
-	size_t		text;		/* offset of the vDSO in it */
+	size_t		vvar;		/* offset of the time data in it */
+	size_t		text;		/* and of the vDSO */
 	int		file;		/* a file of one page */
 };
 
@@ -798,6 +811,7 @@ static int room_init(struct room *r, const char **why)
 		return -ENOENT;
 	r->page = sysconf(_SC_PAGESIZE);
 	r->size = area[n - 1].end - area[0].start;
+	r->vvar = vvar_of(area, n)->start - area[0].start;
 	r->text = area[n - 1].start - area[0].start;
 
 	*why = "address space";
@@ -824,7 +838,7 @@ static int room_init(struct room *r, const char **why)
 
 struct target {
 	char		name[40];
-	size_t		offset;		/* in the vvar and vDSO mapping */
+	long		offset;		/* from the time data */
 	bool		zero;
 	double		*val, *flt, *retry;
 };
@@ -838,7 +852,7 @@ static void page_name(char *to, size_t len, const char *name, int page)
 }
 
 static void add_target(struct target *t, int *n, const char *name, int page,
-		       size_t offset)
+		       long offset)
 {
 	if (*n == MAX_TARGETS)
 		return;
@@ -853,7 +867,7 @@ static uintptr_t fresh(struct room *r, const struct target *t)
 {
 	if (t->zero)
 		return remap_zero(r) ? 0 : r->base + ROOM_ZERO;
-	return remap_clock(r) ? 0 : r->base + ROOM_CLOCK + t->offset;
+	return remap_clock(r) ? 0 : r->base + ROOM_CLOCK + r->vvar + t->offset;
 }
 
 static long vmstat_retry(int fd)
@@ -918,7 +932,7 @@ static void fault_all(const struct vc_conf *c, struct room *r,
 
 		if (strncmp(t[k].name, kind, len))
 			continue;
-		touch(r->base + ROOM_CLOCK + t[k].offset);
+		touch(r->base + ROOM_CLOCK + r->vvar + t[k].offset);
 		flt += minflt() - before;
 	}
 	vc_emit(c, name, "faults", true, &flt, 1);
@@ -961,11 +975,12 @@ int vc_fault(const struct vc_conf *c)
 		return VC_EXIT_FALLBACK;
 	}
 	for (off = 0; off < r.size; off += r.page) {
-		bool text = off >= r.text;
-		int page = (text ? off - r.text : off) / r.page;
+		bool text = off >= r.text, hpet = off < r.vvar;
+		int page = (off - (text ? r.text : hpet ? 0 : r.vvar)) / r.page;
 
 		if (touch_page(r.base + ROOM_CLOCK + off, &took, &flt)) {
-			add_target(t, &nr, text ? "text" : "vvar", page, off);
+			add_target(t, &nr, text ? "text" : hpet ? "hpet" : "vvar",
+				   page, off - r.vvar);
 			continue;
 		}
 		snprintf(name, sizeof(name), "fault.vvar.page%d", page);
@@ -1503,7 +1518,7 @@ int vc_child_fault(const char *arg)
 	if (cold == MAP_FAILED || n < 2 || !arg ||
 	    sscanf(arg, "%d,%d", &fd, &nr) != 2)
 		return 1;
-	vvar = area[0].start + nr * page;
+	vvar = vvar_of(area, n)->start + nr * page;
 	text = area[n - 1].start + nr * page;
 	/* The start of the program has read the vDSO: page tables are there */
 	cold->warm = touch(area[n - 1].start);

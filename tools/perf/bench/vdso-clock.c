@@ -1257,9 +1257,10 @@ static int print_all(const struct format *format)
 static int parse_cpus(void)
 {
 	struct perf_cpu_map *map, *online;
+	unsigned int i, nr;
 	struct perf_cpu cpu;
 	static int *list;
-	int i, ret = 0;
+	int ret = 0;
 
 	conf.nr_cpus = 0;
 	online = perf_cpu_map__new_online_cpus();
@@ -1270,8 +1271,10 @@ static int parse_cpus(void)
 	}
 	if (!map)
 		goto out;
-	list = must(calloc(perf_cpu_map__nr(map), sizeof(*list)));
-	perf_cpu_map__for_each_cpu(cpu, i, map) {
+	nr = perf_cpu_map__nr(map);
+	list = must(calloc(nr, sizeof(*list)));
+	for (i = 0; i < nr; i++) {
+		cpu = perf_cpu_map__cpu(map, i);
 		if (!perf_cpu_map__has(online, cpu)) {
 			ret = fail("-C %s: CPU %d is not online", opt_cpus,
 				   cpu.cpu);

@@ -349,7 +349,7 @@ small_kernel_tree()
 	"$bisect" --metric fault.vvar --limit '<= 950' --patched \
 		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
 	log=$(sed -n 's/.*does not build: \(.*\))$/\1/p' "$tmp/out")
-	[ -n "$log" ] && grep -q '^prepare: .*\.patch changes .*does not have$' "$log" || got=1
+	[ -n "$log" ] && grep -q '^prepare: .*\.patch changes .*does not have;' "$log" || got=1
 	result $((got != 125)) "a series that does not apply is no answer"
 }
 
@@ -391,8 +391,7 @@ kernel_history()
 
 kernels()
 {
-	OUT=${OUT:-$top/build}
-	KERNEL=${KERNEL:-6.12}
+	. "$top/scripts/env"
 	PERF=${PERF:-$OUT/perf}
 	VVAR_COMPARE=${VVAR_COMPARE:-$OUT/vvar-compare}
 	export OUT KERNEL PERF VVAR_COMPARE

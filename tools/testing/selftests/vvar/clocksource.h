@@ -254,13 +254,6 @@ static inline long clock_count_calls(clockid_t id, long reads)
 	return result[0] == result[1] ? result[0] : -2;
 }
 
-/* A clocksource's page is mapped by a work item, a moment after the switch */
-static inline void clocks_wait_for_vdso(int ms)
-{
-	while (clock_count_calls(CLOCK_MONOTONIC, 100) > 1 && ms-- > 0)
-		usleep(1000);
-}
-
 #define CLOCK_CALLS	10000
 
 /* The verdict for each clock: at least and at most so many of CLOCK_CALLS */
@@ -420,34 +413,6 @@ static inline unsigned long long areas_pte(pid_t pid, unsigned long addr)
 	}
 	close(fd);
 	return pte;
-}
-
-/*
- * The kernel replaces a page of an area from a work item, so the new one comes
- * a moment after the switch. Where it is, or what areas_io_page() said last.
- */
-static inline unsigned long areas_wait_for_io_page(const struct areas *as, int ms)
-{
-	unsigned long addr;
-
-	do {
-		areas_touch(as);
-		addr = areas_io_page(as);
-		if (!addr)
-			usleep(1000);
-	} while (!addr && ms-- > 0);
-	return addr;
-}
-
-/* The other way round, and without a touch */
-static inline unsigned long areas_wait_for_no_io_page(const struct areas *as,
-						      int ms)
-{
-	unsigned long addr;
-
-	while ((addr = areas_io_page(as)) && ms-- > 0)
-		usleep(1000);
-	return addr;
 }
 
 #endif /* VVAR_CLOCKSOURCE_H */

@@ -7,7 +7,8 @@
  *
  * "# " begins what may differ: it depends on how much one fault maps.
  * "improvement: " begins reads of pages with nothing behind them, which give
- * SIGBUS or EFAULT without vvar areas and zeros with them.
+ * SIGBUS or EFAULT without vvar areas and zeros with them, and a debugger's reads
+ * of all of [vvar], which give EIO without.
  *
  * A 64-bit program has each image in turn. Built for 32 bits, it has the image
  * of its exec, by compat system calls.
@@ -201,10 +202,14 @@ static void renew(const struct image *image, bool touch)
 		areas_touch(&as);
 }
 
-/* Offset with nothing behind it, unless a vclock is in use */
+/*
+ * Offset with nothing behind it, unless a vclock is in use. Where vclocks have an
+ * area of their own, [vvar] has none.
+ */
 static bool is_hole(const struct area *a, int page)
 {
-	return !a->text && (page || strcmp(a->name, "[vvar]"));
+	return !a->text && (strcmp(a->name, "[vvar]") ||
+			    (page && !areas_named(&as, "[vvar_vclock]")));
 }
 
 static const char *mark_of(const struct area *a, int page)
@@ -303,12 +308,15 @@ static void see_smaps(void)
 	fclose(smaps);
 }
 
-/* All but how much memory of its own the process happens to have touched */
+/*
+ * All but how much memory of its own the process happens to have touched, some of
+ * which it shares with its parent
+ */
 static void see_smaps_rollup(void)
 {
 	static const char * const own[] = {
 		"Rss:", "Pss_Anon:", "Pss_File:", "Private_Dirty:", "Referenced:",
-		"Anonymous:",
+		"Anonymous:", "Shared_Dirty:",
 	};
 	FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
 	char line[512], key[64];
@@ -591,7 +599,9 @@ static void say_segfault(const struct area *a)
 	}
 	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
 		_exit(1);
-	say("%s: %s,", a->name, strsignal(WTERMSIG(status)));
+	/* No page, no fetch that it refuses */
+	say("%s%s: %s,", is_hole(a, 0) ? "# " : "", a->name,
+	    strsignal(WTERMSIG(status)));
 	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0 ||
 	       (n < 0 && errno == EPIPE)) {
 		record[n > 0 ? n : 0] = 0;
@@ -643,8 +653,8 @@ static void say_user_stack(const struct area *a)
 		/* How many faults it took is another matter */
 		if (innermost && !said) {
 			n = strcspn(line, "<\n");
-			say("%s:%.*s%s\n", a->name, n, line,
-			    line[n] == '<' ? "address" : "");
+			say("%s%s:%.*s%s\n", is_hole(a, 0) ? "# " : "",
+			    a->name, n, line, line[n] == '<' ? "address" : "");
 			said = true;
 		}
 		innermost = strstr(line, "<user stack trace>");
@@ -658,6 +668,7 @@ static void see_user_stack(void)
 {
 	unsigned int i;
 
+	signal(SIGBUS, areas_on_signal);
 	signal(SIGSEGV, areas_on_signal);
 	if (!put_file(TRACING "trace_options", "sym-userobj\n") ||
 	    !put_file(TRACING "trace_options", "userstacktrace\n"))
@@ -1071,6 +1082,7 @@ static bool observe_perf(const struct image *image, bool mmap2, bool build_id,
 #define REMOTE	32	/* runs in the parent, on a stopped child */
 #define PAGES	64	/* on pages only, not on the whole area */
 #define TOUCHED	128	/* only when all pages have been touched */
+#define DEBUGS	256	/* reads as a debugger does */
 
 struct op {
 	const char *name;
@@ -1128,8 +1140,11 @@ static void run_op(const struct op *op, const struct area *a, int page,
 	size_t len = page < 0 ? a->end - a->start : AREAS_PAGE;
 	long ret;
 
-	say("%s%s%s %s", op->flags & READS ? mark_of(a, page) : "",
-	    label(a, page), touched ? " touched" : "", op->name);
+	if (op->flags & READS)
+		say("%s", mark_of(a, page));
+	else if (op->flags & DEBUGS && !a->text)
+		say("improvement: ");
+	say("%s%s %s", label(a, page), touched ? " touched" : "", op->name);
 	on_hole = page >= 0 && is_hole(a, page);
 	errno = 0;
 	ret = op->call(op, addr, len);
@@ -1253,10 +1268,16 @@ static long do_process_madvise(const struct op *op, char *addr, size_t len)
 	struct iovec iov = { addr, len };
 	int fd = syscall(SYS_pidfd_open, op->flags & REMOTE ? target : getpid(),
 			 0);
+	long ret;
+	int err;
 
 	if (fd < 0)
 		return -1;
-	return syscall(SYS_process_madvise, fd, &iov, 1, op->a, 0);
+	ret = syscall(SYS_process_madvise, fd, &iov, 1, op->a, 0);
+	err = errno;
+	close(fd);
+	errno = err;
+	return ret;
 }
 
 static long do_mincore(const struct op *op, char *addr, size_t len)
@@ -1825,15 +1846,16 @@ static const struct call calls[] = {
 	{ "process_vm_readv into it", { .call = do_process_vm_local } },
 	{ "process_vm_writev from it", { .call = do_process_vm_local,
 	  .flags = READS, .a = 1 } },
-	{ "PTRACE_PEEKTEXT", { .call = do_ptrace, .flags = REMOTE | PAGES,
-	  .a = PTRACE_PEEKTEXT } },
-	{ "PTRACE_PEEKDATA", { .call = do_ptrace, .flags = REMOTE | PAGES,
-	  .a = PTRACE_PEEKDATA } },
+	{ "PTRACE_PEEKTEXT", { .call = do_ptrace,
+	  .flags = REMOTE | PAGES | DEBUGS, .a = PTRACE_PEEKTEXT } },
+	{ "PTRACE_PEEKDATA", { .call = do_ptrace,
+	  .flags = REMOTE | PAGES | DEBUGS, .a = PTRACE_PEEKDATA } },
 	{ "PTRACE_POKETEXT", { .call = do_ptrace, .flags = REMOTE | PAGES,
 	  .a = PTRACE_POKETEXT } },
 	{ "PTRACE_POKEDATA", { .call = do_ptrace, .flags = REMOTE | PAGES,
 	  .a = PTRACE_POKEDATA } },
-	{ "/proc/PID/mem read", { .call = do_proc_mem, .flags = REMOTE } },
+	{ "/proc/PID/mem read", { .call = do_proc_mem,
+	  .flags = REMOTE | DEBUGS } },
 	{ "/proc/PID/mem write", { .call = do_proc_mem, .flags = REMOTE,
 	  .a = 1 } },
 	{ "io_uring WRITE from it", { .call = do_io_uring, .flags = READS,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What gdb and perf see of the vDSO, for scripts/conformance to compare between
 # kernels: debuggers.sh DIR, with clock-signal and clock-signal_32 in DIR.
-# Addresses are replaced: the images of two kernels need not be the same.
+# Addresses are replaced, and what is said of one instruction: the images of two
+# kernels need not be the same.
 set -eu
 
 dir=${1:?usage: debuggers.sh DIR}
@@ -15,6 +16,8 @@ addresses()
 	sed -E 's/0x[0-9a-f]+/ADDR/g; s/\+[0-9]+>/+N>/g; s/process [0-9]+/process N/
 		s/\(LWP [0-9]+\)/(LWP N)/; s/New LWP [0-9]+/New LWP N/
 		s,/[0-9]+ HAS_,/N HAS_,
+		s/^([a-z_0-9]+)( \+ [0-9]+)?( in section .text of system-supplied DSO)/\1 + N\3/
+		s/^((=>|  ) ADDR <[a-z_0-9]+)(\+N)?>:.*/\1+N>/
 		s/[ \t]+$//'
 }
 

@@ -55,6 +55,7 @@
 struct vma {
 	unsigned long start, end;
 	bool text;
+	char kind;		/* [vvar], [vvar_hpet] */
 };
 
 /* What the kernel mapped, from find_vmas() */
@@ -62,7 +63,8 @@ static struct vma vma[MAX_VMAS];
 static unsigned int nr_vmas;
 
 /* Of a fresh process */
-static size_t vvar_len[MAX_VMAS], text_off, gettime_off, block_len, text_len;
+static struct vma fresh[MAX_VMAS];
+static size_t text_off, gettime_off, block_len, text_len;
 static unsigned int nr_vvars;
 static char text_copy[1 << 16];
 static bool sigbus_is_known;
@@ -136,6 +138,7 @@ static void find_vmas(void)
 			   &v->end, prot, name) != 4)
 			continue;
 		v->text = !strcmp(name, "[vdso]");
+		v->kind = name[5];
 		if (!v->text && strncmp(name, "[vvar", 5))
 			continue;
 		nr_vmas++;
@@ -236,8 +239,11 @@ static void check(void)
 
 		if (vma[i].text)
 			continue;
-		for (j = 0; j < nr_vvars && vvar_len[j] != len; j++)
-			;
+		for (j = 0; j < nr_vvars; j++) {
+			if (fresh[j].kind == vma[i].kind &&
+			    fresh[j].end - fresh[j].start == len)
+				break;
+		}
 		if (j == nr_vvars) {
 			sh->split++;
 			say("wrong: vvar of %zu bytes", len);
@@ -783,7 +789,7 @@ static void find_vdso(void)
 
 	find_vmas();
 	for (i = 0; i < nr_vmas && !vma[i].text; i++)
-		vvar_len[i] = vma[i].end - vma[i].start;
+		fresh[i] = vma[i];
 	nr_vvars = i;
 	if (!i || i + 1 != nr_vmas || vma[i].start != text)
 		ksft_exit_skip("no vvar followed by a vDSO in /proc/self/maps\n");

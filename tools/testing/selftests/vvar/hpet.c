@@ -2,9 +2,12 @@
 /*
  * The HPET as the vDSO's clock, which takes vdso_hpet=1 on the kernel's command
  * line: clock_gettime() makes no system call, agrees with it, does not run
- * back, and the registers leave every process when the clocksource changes.
- * Without vdso_hpet=1, clocksource hpet means system calls and no process ever
- * has the registers.
+ * back, and the registers leave every process when the clocksource changes. They
+ * have a mapping of their own, [vvar_hpet], which moves no other. Without
+ * vdso_hpet=1, clocksource hpet means system calls, there is no such mapping, and
+ * no process ever has the registers.
+ *
+ * A switch has done it all when the write to current_clocksource returns.
  *
  *   hpet [SECONDS]	how long to compare vDSO and system call (default 5)
  *   hpet --wrap	until the counter's low 32 bits have wrapped, which by
@@ -24,8 +27,8 @@
 #define PTE_ADDRESS	0x000ffffffffff000ULL
 /* How long before its wrap the counter is started */
 #define WRAP_SECONDS	5
-/* An emulated CPU, busy with something else, can take a while */
-#define WAIT_MS		5000
+/* Of [vvar], as stock has it */
+#define VVAR_PAGES	4
 
 static struct areas as;
 static unsigned long long registers;
@@ -172,16 +175,6 @@ static int reservations(void)
 	return n;
 }
 
-/* @n: as many as are expected in a moment */
-static int wait_for_reservations(int n)
-{
-	int ms = WAIT_MS;
-
-	while (reservations() != n && ms--)
-		usleep(1000);
-	return reservations();
-}
-
 struct sleeper {
 	pid_t pid;
 	int hold;
@@ -248,7 +241,6 @@ static void test_taken_back(const char *other, unsigned long page, int before)
 	int status, held = reservations();
 	struct sleeper s;
 	unsigned long slept, mine;
-	int ms = WAIT_MS;
 
 	if (!sleeper_start(&s))
 		ksft_exit_fail_msg("cannot make a process: %s\n",
@@ -261,13 +253,10 @@ static void test_taken_back(const char *other, unsigned long page, int before)
 	/* Out of everybody's sight while it does */
 	if (!clocksource_switch(other))
 		ksft_exit_fail_msg("cannot switch to clocksource %s\n", other);
-	mine = areas_wait_for_no_io_page(&as, WAIT_MS);
+	mine = areas_io_page(&as);
+	slept = sleeper_io_page(&s);
 	ksft_test_result(!mine, "clocksource %s: the registers have left this process\n",
 			 other);
-	/* One replace is for all of them, one after the other */
-	do {
-		slept = sleeper_io_page(&s);
-	} while (slept && ms-- && !usleep(1000));
 	ksft_test_result(!slept, "clocksource %s: the registers have left the sleeping process\n",
 			 other);
 	status = sleeper_end(&s);
@@ -282,7 +271,7 @@ static void test_taken_back(const char *other, unsigned long page, int before)
 		ksft_test_result_skip("memtype list: not there, no PAT\n");
 		return;
 	}
-	status = wait_for_reservations(before);
+	status = reservations();
 	ksft_test_result(held == before + 1 && status == before,
 			 "memtype list has the registers %d times before, %d with clocksource hpet, %d after\n",
 			 before, held, status);
@@ -304,6 +293,25 @@ static void test_without(void)
 	ksft_test_result(!sleeper_end(&s), "a sleeping process wakes\n");
 }
 
+/* The time data lies where it does without us, whatever else is mapped */
+static void test_layout(void)
+{
+	const struct area *vvar = areas_named(&as, "[vvar]");
+	const struct area *text = areas_named(&as, "[vdso]");
+	const struct area *hpet = areas_named(&as, "[vvar_hpet]");
+
+	ksft_test_result(vvar && text && area_pages(vvar) == VVAR_PAGES &&
+			 vvar->end == text->start &&
+			 as.nr == (wanted ? 3 : 2),
+			 "[vvar] is %d pages in front of [vdso]\n", VVAR_PAGES);
+	if (wanted)
+		ksft_test_result(hpet && vvar && area_pages(hpet) == 1 &&
+				 hpet->end == vvar->start,
+				 "[vvar_hpet] is one page in front of [vvar]\n");
+	else
+		ksft_test_result(!hpet, "there is no [vvar_hpet]\n");
+}
+
 static unsigned long long find_registers(void)
 {
 	unsigned long long start = 0;
@@ -323,11 +331,12 @@ int main(int argc, char **argv)
 {
 	const char *other = NULL, *others[] = { "tsc", "kunit-pvclock",
 						"kvm-clock", "acpi_pm" };
+	const struct area *hpet;
 	unsigned long page = 0;
 	double seconds = 5;
 	bool wrap = false, booted;
 	unsigned int i;
-	int before = 0;
+	int before;
 	char *end;
 
 	if (argc == 2 && !strcmp(argv[1], "--wrap")) {
@@ -377,32 +386,29 @@ int main(int argc, char **argv)
 	ksft_print_msg("HPET at %#llx, vdso_hpet=%d, other clocksource %s\n",
 		       registers, wanted, other);
 	booted = wanted && clocksource_is("hpet");
-	ksft_set_plan(NR_CLOCKS * (2 + booted) + (wanted ? 8 + wrap : 2));
-	if (booted) {
-		areas_wait_for_io_page(&as, WAIT_MS);
-		before = reservations();
-		clocks_report_calls("clocksource hpet since boot", 0, 1);
-	}
+	ksft_set_plan(NR_CLOCKS * (2 + booted) + (wanted ? 10 + wrap : 4));
+	test_layout();
+	if (booted)
+		clocks_report_calls("clocksource hpet since boot", 0, 0);
 	/* Not already in use, for what is reserved without it */
 	if (!clocksource_switch(other))
 		ksft_exit_fail_msg("cannot switch to clocksource %s\n", other);
-	areas_wait_for_no_io_page(&as, WAIT_MS);
 	if (wrap)
 		approach_wrap();
-	/* The reservation goes behind the pages */
-	before = booted && before > 0 ? wait_for_reservations(before - 1) :
-					reservations();
+	before = reservations();
 	if (!clocksource_switch("hpet"))
 		ksft_exit_fail_msg("cannot switch to clocksource hpet\n");
 
 	if (wanted) {
-		page = areas_wait_for_io_page(&as, WAIT_MS);
-		ksft_test_result(page, "clocksource hpet: its registers come into [vvar]\n");
+		areas_touch(&as);
+		page = areas_io_page(&as);
+		hpet = areas_named(&as, "[vvar_hpet]");
+		ksft_test_result(page && hpet && page == hpet->start,
+				 "clocksource hpet: its registers are in [vvar_hpet]\n");
 		if (!page)
 			ksft_exit_fail_msg("nothing more to see without them\n");
 		test_registers(page);
-		/* A counter that reads 0 could be the tombstone */
-		clocks_report_calls("clocksource hpet", 0, 1);
+		clocks_report_calls("clocksource hpet", 0, 0);
 	}
 	if (wrap)
 		ksft_test_result(test_agree(until_wrap(page), page),

@@ -6,6 +6,9 @@
  * another process, and the clock that is read from it has not stopped, as it
  * would have in a copy.
  *
+ * A debugger reads what the process itself reads, but for device registers, which
+ * nobody reads unless he means to.
+ *
  * vDSO text is different: a debugger's breakpoint is a private copy, which no
  * other process may see.
  */
@@ -31,6 +34,7 @@
 
 #include "../kselftest.h"
 #include "areas.h"
+#include "clocksource.h"
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define PATTERN		0x5555555555555555UL
@@ -42,6 +46,7 @@
 #define REMOTE		4	/* in the parent, on a stopped child */
 #define REPLACES	8	/* puts other memory in the area's place */
 #define FRESH		16	/* not touched before */
+#define PART		32	/* of an area: not one of a single page */
 
 struct attempt {
 	const char *format;	/* of the name, for @a */
@@ -418,13 +423,14 @@ static const struct attempt attempts[] = {
 	{ "mremap to grow", by_mremap, REFUSED | WHOLE, MOVE, 0, 1 },
 	{ "mremap of length 0", by_mremap, REFUSED | WHOLE, MOVE, 0, -9 },
 	{ "mremap of length 0 of a page", by_mremap, REFUSED, MOVE, 0, -9 },
-	{ "mmap over a page", by_mapping_over, REFUSED, 0, 0, 0 },
-	{ "mmap of a file over a page", by_mapping_over, REFUSED, 1, 0, 0 },
+	{ "mmap over a page", by_mapping_over, REFUSED | PART, 0, 0, 0 },
+	{ "mmap of a file over a page", by_mapping_over, REFUSED | PART, 1, 0,
+	  0 },
 	{ "mmap over all", by_mapping_over, WHOLE | REPLACES, 0, 0, 0 },
 	{ "mmap of a file over all", by_mapping_over, WHOLE | REPLACES, 1, 0, 0 },
-	{ "mremap over a page", by_moving_over, REFUSED, 0, 0, 0 },
+	{ "mremap over a page", by_moving_over, REFUSED | PART, 0, 0, 0 },
 	{ "mremap over all", by_moving_over, WHOLE | REPLACES, 0, 0, 0 },
-	{ "shmat over a page", by_shmat, REFUSED, SHM_REMAP, 0, 0 },
+	{ "shmat over a page", by_shmat, REFUSED | PART, SHM_REMAP, 0, 0 },
 	{ "shmat over all", by_shmat, WHOLE | REPLACES, SHM_REMAP, 0, 0 },
 	{ "remap_file_pages(%ld)", by_remap_file_pages, REFUSED, 0, 1, 0 },
 	{ "read into it (%ld)", by_read, REFUSED, 0, 4, 0 },
@@ -485,7 +491,7 @@ static bool clock_ticks(void)
 /* In a copy it does not: what the tests below rely on */
 static void try_standstill(void)
 {
-	const struct area *a = &as.area[0];
+	const struct area *a = areas_named(&as, "[vvar]");
 	size_t len = a->end - a->start;
 	unsigned long p;
 	int status;
@@ -649,6 +655,8 @@ static void try_attempt(const struct attempt *at, long a)
 		if (as.area[i].text)
 			continue;
 		pages = at->flags & WHOLE ? 1 : area_pages(&as.area[i]);
+		if (at->flags & PART && pages == 1)
+			continue;
 		for (p = 0; p < pages; p++) {
 			wrong = attempt(&now, i, p, at->flags & WHOLE ?
 					as.area[i].end - as.area[i].start :
@@ -877,10 +885,143 @@ static void try_process_vm(void)
 			 "process_vm_writev to vDSO text: EFAULT\n");
 }
 
+/*
+ * Reads of another process's pages. PTRACE_PEEKDATA and /proc/PID/mem of RAM have
+ * what the process itself reads there, as far as the clock leaves it alone
+ * meanwhile; registers give EIO. Nobody gets a reference on either, which
+ * process_vm_readv() would take.
+ */
+static bool reads_as(pid_t pid, int mem, unsigned long addr,
+		     const char *own, unsigned int *compared)
+{
+	const unsigned int nr = AREAS_PAGE / sizeof(long);
+	unsigned long before[nr], peeked[nr], read[nr], after[nr];
+	struct iovec here = { read, AREAS_PAGE };
+	struct iovec there = { (void *)addr, AREAS_PAGE };
+	unsigned int i;
+
+	*compared = 0;
+	errno = 0;
+	/* But the zero page is anybody's, where the kernel lets it be had */
+	if (process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)AREAS_PAGE) {
+		for (i = 0; i < nr; i++) {
+			if (read[i])
+				return false;
+		}
+	} else if (errno != EFAULT) {
+		return false;
+	}
+	memcpy(before, own, AREAS_PAGE);
+	for (i = 0; i < nr; i++) {
+		errno = 0;
+		peeked[i] = ptrace(PTRACE_PEEKDATA, pid,
+				   addr + i * sizeof(long), 0);
+		if (errno)
+			return false;
+	}
+	if (pread(mem, read, AREAS_PAGE, addr) != (ssize_t)AREAS_PAGE)
+		return false;
+	memcpy(after, own, AREAS_PAGE);
+	for (i = 0; i < nr; i++) {
+		if (before[i] != after[i])
+			continue;
+		if (peeked[i] != before[i] || read[i] != before[i])
+			return false;
+		*compared += before[i] != 0;
+	}
+	return true;
+}
+
+static bool reads_give_eio(pid_t pid, int mem, unsigned long addr)
+{
+	unsigned long i, word;
+
+	for (i = 0; i < AREAS_PAGE; i += sizeof(word)) {
+		errno = 0;
+		if (ptrace(PTRACE_PEEKDATA, pid, addr + i, 0) != -1 ||
+		    errno != EIO)
+			return false;
+		if (pread(mem, &word, sizeof(word), addr + i) != -1 ||
+		    errno != EIO)
+			return false;
+	}
+	return true;
+}
+
+/* @fresh: of a process that has not touched them */
+static void try_reads(bool fresh)
+{
+	const char *state = fresh ? "fresh" : "inherited";
+	pid_t pid = start_victim(fresh);
+	unsigned int i, p, words;
+	struct areas its;
+	char path[64];
+	int mem;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	mem = open(path, O_RDONLY);
+	if (pid < 0 || mem < 0 || !areas_find(&its, pid))
+		ksft_exit_fail_msg("no process to read from\n");
+	for (i = 0; i < as.nr; i++) {
+		const struct area *a = &as.area[i];
+		/* Registers while they are the clocksource's, else the zero page */
+		bool ram = strcmp(a->name, "[vvar_hpet]") ||
+			   !clocksource_is("hpet");
+		bool good = true;
+
+		if (a->text)
+			continue;
+		for (p = 0; p < area_pages(a); p++) {
+			unsigned long at = p * AREAS_PAGE;
+
+			if (!ram)
+				good = good && reads_give_eio(pid, mem,
+						its.area[i].start + at);
+			else
+				good = good && reads_as(pid, mem,
+						its.area[i].start + at,
+						(char *)a->start + at, &words);
+			/* The time data is what the rest is about */
+			if (!p && !strcmp(a->name, "[vvar]"))
+				good = good && words;
+		}
+		ksft_test_result(good, "%s, %s: ptrace and /proc/PID/mem %s\n",
+				 a->name, state,
+				 ram ? "have its content" : "give EIO");
+	}
+	close(mem);
+	end_victim(pid);
+}
+
+/* Not a copy: a debugger sees the clock go on */
+static void try_time(void)
+{
+	const struct area *vvar;
+	char then[AREAS_PAGE], now[AREAS_PAGE], path[64];
+	pid_t pid = start_victim(true);
+	struct areas its;
+	bool good;
+	int mem;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	mem = open(path, O_RDONLY);
+	if (pid < 0 || mem < 0 || !areas_find(&its, pid))
+		ksft_exit_fail_msg("no process to read from\n");
+	vvar = areas_named(&its, "[vvar]");
+	good = vvar && pread(mem, then, AREAS_PAGE, vvar->start) ==
+		       (ssize_t)AREAS_PAGE;
+	usleep(100000);
+	good = good && pread(mem, now, AREAS_PAGE, vvar->start) ==
+		       (ssize_t)AREAS_PAGE && memcmp(then, now, AREAS_PAGE);
+	ksft_test_result(good, "[vvar]: by /proc/PID/mem the clock goes on\n");
+	close(mem);
+	end_victim(pid);
+}
+
 int main(void)
 {
 	void *handle = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
-	unsigned int i, plan = 4 * BREAKPOINT_TESTS + 4;
+	unsigned int i, plan = 4 * BREAKPOINT_TESTS + 5;
 	struct areas own;
 	int status;
 	long a;
@@ -909,6 +1050,7 @@ int main(void)
 	for (i = 0; i < ARRAY_LEN(attempts); i++)
 		plan += attempts[i].last > attempts[i].a ?
 			attempts[i].last - attempts[i].a + 1 : 1;
+	plan += 2 * (as.nr - 1);
 	ksft_set_plan(plan);
 
 	ksft_test_result(clock_ticks(), "the clock of this process ticks\n");
@@ -924,5 +1066,8 @@ int main(void)
 	try_breakpoint(MEM, false);
 	try_copy();
 	try_process_vm();
+	try_reads(true);
+	try_reads(false);
+	try_time();
 	ksft_finished();
 }

@@ -216,14 +216,18 @@ breaks P1 "zap before the store" "-DM_ZAP_FIRST"
 breaks P1 "slot read before rcu_read_lock()" "-DM_WORD_BEFORE_RCU"
 breaks P1 "mmap: populate before i_mmap has the VMA" \
 	"-DMAP -DUSERS=1 -DM_POPULATE_BEFORE_LINK"
-breaks P1 "fork: child before parent in i_mmap" \
-	"-DFORK -DUSERS=1 -DM_WALK_ORDER"
-breaks P1 "fork: page tables copied before i_mmap has the child" \
-	"-DFORK -DUSERS=1 -DM_COPY_BEFORE_LINK"
+breaks P1 "fork: PTEs copied from a parent in another i_mmap" \
+	"-DFORK -DUSERS=1 -DM_FORK_COPIES"
+breaks P1 "fork: published before i_mmap has the child" \
+	"-DFORK -DUSERS=1 -DM_PUBLISH_BEFORE_LINK"
+breaks P1 "replace looks for the PTE without its lock, while mremap moves it" \
+	"-DMREMAP -DUSERS=1 -DM_LOOK_NO_LOCK"
 breaks P1 "mremap: new VMA before the old in i_mmap" \
 	"-DMREMAP -DUSERS=1 -DM_WALK_ORDER"
 breaks P2 "zap does not flush for a parallel one (mm_tlb_flush_nested)" \
 	"-DMUNMAP -DM_NO_NESTED_FLUSH"
+breaks P2 "replace passes over a PTE whose TLB flush is still to come" \
+	"-DMUNMAP -DM_LOOK_NO_PENDING"
 breaks P2 "area not VM_PFNMAP: munmap leaves i_mmap before its flush" \
 	"-DMUNMAP -DM_NO_PFNMAP_FLUSH"
 breaks P2 "mremap: no flush under the PTE lock" \
@@ -243,16 +247,13 @@ breaks P5 "mremap: new VMA not write-locked" \
 	"-DMREMAP -DREPLACES=1 -DM_MOVE_NO_VMA_LOCK"
 breaks P1 "replace: timens_slot not zapped" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=1 -DM_REPLACE_ONE_PTE"
-breaks P6 "setns: switch last, after the zap" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_SWITCH_LAST"
-# The PTE that populate has set keeps the kthread off, but for a replace
-breaks P6 "setns: switch last, after zap and populate, and a replace between" \
-	"-DJOIN=1 -DKTHREAD -DREPLACES=1 -DPOPULATE -DM_SWITCH_LAST"
+breaks P6 "setns: populated before the view changes" \
+	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DPOPULATE -DM_ZAP_BEFORE_VIEW"
 breaks P6 "setns: timens_slot not zapped" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DPOPULATE -DM_JOIN_ONE_PTE"
-breaks P6 "setns: mmap_lock for read, a kthread between switch and zap" \
+breaks P6 "setns: mmap_lock for read, a kthread between view and zap" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_JOIN_READ_LOCK"
-breaks P6 "setns: old namespace let go with the switch, before the zap" \
+breaks P6 "setns: old namespace let go with the view, before the zap" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=0 -DM_PUT_BEFORE_ZAP"
 
 # The head of a litmus test says what herd7 must find: Never or Sometimes

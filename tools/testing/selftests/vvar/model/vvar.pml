@@ -7,20 +7,21 @@
  *
  * Each step names the kernel function that it stands for. What happens under
  * a lock that all parties take is one step where that loses nothing; what the
- * fault path does without a lock is one step for each access to memory. There
- * is one i_mmap: VMAs that fork and mremap make stay in the file's shard.
+ * fault path does without a lock is one step for each access to memory. What
+ * mremap moves stays in its i_mmap, behind the VMA that it is moved from; a child
+ * is in another one (shard), which a replace walks before or after its parent's.
  * Memory is sequentially consistent here: *.litmus are about its order.
  *
  * Scenario (-D):
  *	USERS=n		threads that touch VMA 0, the last may be a kthread
  *	TOUCHES=n	touches of each
  *	REPLACES=n	replaces, one after another
- *	FORK		VMA 0 is copied into the VMA 1 of a child, which touches
+ *	FORK		a child gets VMA 1, populated or not, and touches it
  *	MREMAP		VMA 0 moves to VMA 1, in the same mm
  *	MUNMAP		VMA 0 is unmapped (the child's VMA 1 with FORK)
  *	MAP		VMA 1 is mapped into the same mm and populated
- *	JOIN=n		user 0 joins n time namespaces, one after another:
- *			switch, zap, and with
+ *	JOIN=n		user 0 joins n time namespaces, one after another: the
+ *			VMA's view changes, zap, and with
  *	POPULATE	(vvar.populate=1) populate
  *	KTHREAD		the last user is a kthread that has borrowed the mm
  *	STRAY		clearing a PTE may leave A/D bits (pte_none() is true)
@@ -55,6 +56,9 @@
 #define MM(v)		0
 #endif
 
+/* And which i_mmap is it in? */
+#define IMAP(v)		MM(v)
+
 /* The VMA and page table of PTE v: with JOIN, PTE 1 is timens_slot's */
 #if JOIN
 #define VMA(v)		0
@@ -71,7 +75,7 @@
 
 byte slot = 1;			/* area->slots[]: a page, 1.. */
 bool in_use = true;		/* area->in_use: may be mapped around */
-byte ns = 0;			/* current->nsproxy->time_ns */
+byte ns = 0;			/* the VMA's view: its time_ns */
 
 byte live = 1;			/* older pages of the slot were replaced */
 byte live_ns = 0;		/* older namespaces were left */
@@ -90,9 +94,8 @@ byte vma_r[2];			/* readers of vma->vm_lock */
 bool mmap_w[2];			/* mmap_lock */
 byte mmap_r[2];
 
-bool in_imap[2];		/* in i_mmap of the area's file */
-bool imap_w;			/* i_mmap_rwsem */
-byte imap_r;
+bool in_imap[2];		/* in i_mmap of one of the area's files */
+bool imap_w[2];			/* i_mmap_rwsem, which all take for write */
 
 byte flushing[2];		/* mm->tlb_flush_pending */
 byte tlb[THREADS];		/* one entry for each thread's CPU: page, */
@@ -179,9 +182,9 @@ inline vma_start_write(v)
 	atomic { vma_r[v] == 0 -> vma_w[v] = true; vma_wait[v] = false }
 }
 
-inline imap_lock_write()
+inline imap_lock_write(v)
 {
-	atomic { !imap_w && imap_r == 0 -> imap_w = true }
+	atomic { !imap_w[IMAP(v)] -> imap_w[IMAP(v)] = true }
 }
 
 /* What vvar_publish_slots() finds for PTE v in the namespace @view */
@@ -253,7 +256,7 @@ inline map_pages(t, v, view)
 #endif
 #if JOIN
 	/* Both are mapped around the other, timens_slot in a namespace */
-	seen = view;			/* vvar_timens_page() */
+	seen = view;
 	publish(0, seen);
 	if
 	:: v == 1 || seen != 0 -> publish(1, seen)
@@ -365,12 +368,6 @@ slow:		/* lock_mm_and_find_vma() */
 
 #if JOIN
 join:		/* setns(): single-threaded, but for a kthread */
-#ifndef M_SWITCH_LAST
-	ns = ns + 1;			/* switch_task_namespaces() */
-#ifdef M_PUT_BEFORE_ZAP
-	live_ns = ns;			/* put_nsproxy() frees the old page */
-#endif
-#endif
 	/* vvar_area_join_timens() */
 #ifdef M_JOIN_READ_LOCK
 	mmap_read_lock(0);
@@ -379,6 +376,13 @@ join:		/* setns(): single-threaded, but for a kthread */
 #endif
 	if
 	:: linked[0] ->			/* for_each_vma() */
+		vma_start_write(0);
+#ifndef M_ZAP_BEFORE_VIEW
+		ns = ns + 1;		/* vma->vm_private_data */
+#endif
+#ifdef M_PUT_BEFORE_ZAP
+		live_ns = ns;		/* vvar_view_put() frees the old page */
+#endif
 		flushing[0]++;		/* zap_vma_pages() */
 		if
 		:: pmd[0] ->
@@ -391,27 +395,22 @@ join:		/* setns(): single-threaded, but for a kthread */
 		:: else
 		fi;
 		flush_tlb(0, true);
-#ifdef POPULATE
 		flushing[0]--;
-#ifdef M_SWITCH_LAST
-		map_pages(t, 0, ns + 1)
-#else
-		map_pages(t, 0, ns)
+#ifdef POPULATE
+		map_pages(t, 0, ns);
 #endif
-#else
-		flushing[0]--
+#ifdef M_ZAP_BEFORE_VIEW
+		ns = ns + 1;
 #endif
-	:: else
+		live_ns = ns;		/* vvar_view_put(), setns() returns */
+		vma_w[0] = false	/* as mmap_lock is let go */
+	:: else -> ns = ns + 1; live_ns = ns
 	fi;
 #ifdef M_JOIN_READ_LOCK
 	mmap_r[0]--;
 #else
 	mmap_w[0] = false;
 #endif
-#ifdef M_SWITCH_LAST
-	ns = ns + 1;			/* switch_task_namespaces() */
-#endif
-	live_ns = ns;			/* put_time_ns(), setns() returns */
 	goto again;
 #endif
 
@@ -419,11 +418,38 @@ out:
 	atomic { nr_ended++; tlb[t] = 0 }
 }
 
-/* What unmap_mapping_range() does for one PTE: zap_page_range_single() */
+/* vvar_shows() */
+inline look(v)
+{
+	shows = false;
+	if
+	:: pmd[VMA(v)] ->
+#ifndef M_LOOK_NO_LOCK
+		lock(ptl[VMA(v)]);
+#endif
+		atomic {
+			must(3, !freed[VMA(v)]);
+			shows = (pte[v] == was);
+#ifndef M_LOOK_NO_PENDING
+			shows = shows || (pte_none(pte[v]) && flushing[MM(v)] > 0)
+#endif
+		}
+#ifndef M_LOOK_NO_LOCK
+		ptl[VMA(v)] = false
+#endif
+	:: else
+	fi
+}
+
+/* What vvar_take_back() does for one PTE: zap_page_range_single() */
 inline zap_vma(v)
 {
 	if
-	:: in_imap[VMA(v)] ->
+	:: in_imap[VMA(v)] -> look(v)
+	:: else -> shows = false
+	fi;
+	if
+	:: shows ->
 		flushing[MM(v)]++;		/* tlb_gather_mmu() */
 		cleared = false;
 		if
@@ -473,33 +499,41 @@ inline synchronize_rcu()
 	i = 0
 }
 
+/* vvar_take_back(), which gives up the lock between two VMAs; for timens_slot, too */
+inline take_back(v)
+{
+	imap_lock_write(v);
+	zap_vma(v);
+	imap_w[IMAP(v)] = false
+}
+
 inline zap()
 {
-	atomic { !imap_w -> imap_r++ }
-#ifdef M_WALK_ORDER
-	zap_vma(1);
-	zap_vma(0);
+#if defined(FORK)
+	if				/* whichever shard comes first */
+	:: take_back(0); take_back(1)
+	:: take_back(1); take_back(0)
+	fi
+#elif defined(M_WALK_ORDER)
+	take_back(1);
+	take_back(0)
+#elif defined(M_REPLACE_ONE_PTE)
+	take_back(0)
 #else
-	zap_vma(0);
-#if JOIN
-	imap_r--;
-	atomic { !imap_w -> imap_r++ };	/* another walk for timens_slot */
+	take_back(0);
+	take_back(1)
 #endif
-#ifndef M_REPLACE_ONE_PTE
-	zap_vma(1);
-#endif
-#endif
-	imap_r--
 }
 
 /* Replace: vvar_area_set_slot(), vvar_area_clear_slot() */
 proctype replacer()
 {
-	byte k = 0, i = 0;
-	bool cleared = false;
+	byte k = 0, i = 0, was = 0;
+	bool cleared = false, shows = false;
 
 	do
 	:: k < REPLACES ->
+		was = slot;
 #ifdef M_ZAP_FIRST
 		zap();
 #endif
@@ -569,9 +603,9 @@ inline munmap(v)
 	fi;
 	/* free_pgtables() */
 #ifndef M_FREE_BEFORE_UNLINK
-	imap_lock_write();
+	imap_lock_write(v);
 	in_imap[v] = false;
-	imap_w = false;
+	imap_w[IMAP(v)] = false;
 #endif
 	if
 	:: pmd[v] ->
@@ -589,9 +623,9 @@ inline munmap(v)
 	:: else -> freed[v] = true	/* from now on a table is an error */
 	fi;
 #ifdef M_FREE_BEFORE_UNLINK
-	imap_lock_write();
+	imap_lock_write(v);
 	in_imap[v] = false;
-	imap_w = false;
+	imap_w[IMAP(v)] = false;
 #endif
 	flushing[MM(v)]--;
 	if
@@ -617,7 +651,7 @@ proctype munmapper(bit v)
 #ifdef FORK
 proctype forker()
 {
-	byte p = 0;
+	byte p = 0, word = 0, old = 0;
 
 	mmap_write_lock(0);		/* dup_mmap() */
 	if
@@ -626,11 +660,17 @@ proctype forker()
 	fi;
 	vma_start_write(0);
 	linked[1] = true;
-#ifndef M_COPY_BEFORE_LINK
-	imap_lock_write();
+#ifndef M_PUBLISH_BEFORE_LINK
+	imap_lock_write(1);
 	in_imap[1] = true;
-	imap_w = false;
+	imap_w[IMAP(1)] = false;
 #endif
+#ifndef M_FORK_COPIES
+	if				/* vvar_fork(): vvar.populate=1, or 0 */
+	:: map_pages(USERS, 1, 0)
+	:: true
+	fi;
+#else
 	/* copy_pte_range() */
 	if
 	:: pmd[0] ->
@@ -647,10 +687,11 @@ proctype forker()
 		ptl[1] = false
 	:: else
 	fi;
-#ifdef M_COPY_BEFORE_LINK
-	imap_lock_write();
+#endif
+#ifdef M_PUBLISH_BEFORE_LINK
+	imap_lock_write(1);
 	in_imap[1] = true;
-	imap_w = false;
+	imap_w[IMAP(1)] = false;
 #endif
 	vma_w[0] = false;
 out:
@@ -677,9 +718,9 @@ proctype mover()
 	vma_w[1] = true;		/* copy_vma(): vma_link() */
 #endif
 	linked[1] = true;
-	imap_lock_write();
+	imap_lock_write(1);
 	in_imap[1] = true;
-	imap_w = false;
+	imap_w[IMAP(1)] = false;
 	/* move_ptes() */
 	if
 	:: pmd[0] ->
@@ -720,9 +761,9 @@ proctype mapper()
 	map_pages(USERS, 1, 0);
 #endif
 	linked[1] = true;
-	imap_lock_write();
+	imap_lock_write(1);
 	in_imap[1] = true;
-	imap_w = false;
+	imap_w[IMAP(1)] = false;
 #ifndef M_POPULATE_BEFORE_LINK
 	map_pages(USERS, 1, 0);
 #endif

@@ -579,7 +579,7 @@ static void find_pvclock(struct kind *k)
 	const char *source = NULL;
 	char *trace = NULL, *at;
 	unsigned long long pfn = 0;
-	int tries, type = -1;
+	int type = -1;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sources) && !source; i++) {
@@ -600,18 +600,14 @@ static void find_pvclock(struct kind *k)
 		SAY(k->why_not, "tracefs refuses an instance");
 		goto out;
 	}
-	/* From another one, or nothing happens; the slot is set by a work item */
+	/* From another one, or nothing happens */
 	if (!strncmp(first, source, strlen(source)))
 		put(CLOCKSOURCE "current_clocksource", "tsc");
 	put(CLOCKSOURCE "current_clocksource", source);
-	for (tries = 0; tries < 1000 && !pfn; tries++) {
-		usleep(10000);
-		free(trace);
-		trace = get(INSTANCE "trace");
-		at = trace ? strstr(trace, "slot=1 ") : NULL;
-		if (at)
-			sscanf(at, "slot=1 pfn=%llx type=%d", &pfn, &type);
-	}
+	trace = get(INSTANCE "trace");
+	at = trace ? strstr(trace, "slot=1 ") : NULL;
+	if (at)
+		sscanf(at, "slot=1 pfn=%llx type=%d", &pfn, &type);
 	put(CLOCKSOURCE "current_clocksource", first);
 	k->pfn = pfn;
 	if (!pfn)

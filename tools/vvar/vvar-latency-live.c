@@ -248,7 +248,8 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 		name = "?";
 	snprintf(now->line[now->nr], sizeof(now->line[0]), "%s%s%s", name,
 		 val & 2 ? ", read" : "", val & 1 ? ", trylock" : "");
-	now->fine[now->nr] = !strcmp(name, "rcu_read_lock") ||
+	/* Or rcu_read_lock_sched, that of pfn_valid() */
+	now->fine[now->nr] = !strncmp(name, "rcu_read_lock", 13) ||
 			     (strstr(name, "vm_lock") && val & 2);
 	now->nr++;
 	return 0;
@@ -274,7 +275,10 @@ static void read_tables(struct touched *t, const struct room *r)
 		fclose(f);
 }
 
-/* In a child: first touches of vvar, each followed by one of another page */
+/*
+ * In a child: first touches of the first area, which is that of device registers
+ * where they are shown, each followed by one of another page
+ */
 static void touch_child(struct touched *t, int go)
 {
 	struct room r;

@@ -132,7 +132,7 @@ static int do_touch(size_t n, size_t pressure)
 		if (ret)
 			return ret;
 		meet();
-		vvar[i] = touch(r.at);
+		vvar[i] = touch(r.at + r.time);
 		meet();
 		text[i] = touch(r.at + r.vvar);
 		ret = touch_unmap_vdso(&r);

@@ -199,10 +199,15 @@ static int set_probes(void)
 		/* Before 6.9, a return probe knows no arguments */
 		DONE(""),
 	};
-	/* A name is the first member of what the mapping belongs to */
+	/*
+	 * A name is the first member of what the mapping belongs to; where there
+	 * is vvar:vvar_fault, that is the first member of what the mapping shows
+	 */
 	static const char * const map[] = {
 		"__install_special_mapping", "_install_special_mapping",
 	};
+	bool ours = tracefs_event_file_exists(NULL, "vvar", "vvar_fault",
+					      "enable");
 	char path[256];
 	unsigned int i;
 
@@ -227,12 +232,12 @@ static int set_probes(void)
 
 	for (i = 0; i < 2 && !probe_map; i++)
 		probe_map = set_probe(PROBE_MAP, map[i],
-				      "addr=$arg2 len=$arg3 name=+0(+0($arg5)):string");
+				      ours ? "addr=$arg2 len=$arg3 name=+0(+0(+0($arg5))):string" :
+					     "addr=$arg2 len=$arg3 name=+0(+0($arg5)):string");
 	/* vm_start and vm_end are the first members of a VMA */
 	probe_moved = set_probe(PROBE_MOVED, "special_mapping_mremap",
 				"start=+0($arg1) end=+8($arg1)");
-	if (!probe_map && !tracefs_event_file_exists(NULL, "vvar", "vvar_fault",
-						     "enable")) {
+	if (!probe_map && !ours) {
 		vvar_err("no probe on _install_special_mapping(), and no vvar:vvar_fault event: there is no way to tell vvar from other pages on this kernel");
 		return -1;
 	}
@@ -322,29 +327,10 @@ static u64 now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* A probe is turned from a breakpoint into a jump a moment after it was set */
-static void wait_for_jump(void)
-{
-	char line[256];
-	bool done = false;
-	int tries;
-	FILE *f;
-
-	for (tries = 0; tries < 20 && !done; tries++) {
-		usleep(50000);
-		f = fopen("/sys/kernel/debug/kprobes/list", "re");
-		while (f && fgets(line, sizeof(line), f))
-			done |= strstr(line, "handle_mm_fault") &&
-				strstr(line, "[OPTIMIZED]");
-		if (f)
-			fclose(f);
-	}
-}
-
 enum kind { ZERO, RETRIED, VVAR };
 
-/* Median of @kind's first touches in ticks, or -errno */
-static s64 median(const struct room *r, enum kind kind)
+/* Median of @nr first touches of @what in ticks, or -errno */
+static s64 median_of(const struct room *r, enum kind what, unsigned int nr)
 {
 	u64 val[NR_CALIB];
 	unsigned int i;
@@ -352,13 +338,13 @@ static s64 median(const struct room *r, enum kind kind)
 	char *p;
 
 	/* A mapping without ->map_pages, as vvar has on an unpatched kernel */
-	if (kind == RETRIED) {
+	if (what == RETRIED) {
 		shm = shmget(IPC_PRIVATE, r->page, IPC_CREAT | 0600);
 		if (shm < 0)
 			return -errno;
 	}
-	for (i = 0; i < NR_CALIB; i++) {
-		if (kind == RETRIED) {
+	for (i = 0; i < nr; i++) {
+		if (what == RETRIED) {
 			p = shmat(shm, r->at, SHM_RDONLY);
 			if (p != r->at) {
 				ret = -errno;
@@ -369,11 +355,11 @@ static s64 median(const struct room *r, enum kind kind)
 			shmdt(p);
 			continue;
 		}
-		if (kind == VVAR) {
+		if (what == VVAR) {
 			ret = touch_map_vdso(r);
 			if (ret)
 				return ret;
-			val[i] = touch(r->at);
+			val[i] = touch(r->at + r->time);
 			touch_unmap_vdso(r);
 			continue;
 		}
@@ -384,10 +370,33 @@ static s64 median(const struct room *r, enum kind kind)
 		if (munmap(p, r->page))
 			return -errno;
 	}
-	if (kind == RETRIED)
+	if (what == RETRIED)
 		shmctl(shm, IPC_RMID, NULL);
-	qsort(val, NR_CALIB, sizeof(*val), cmp_u64);
-	return percentile(val, NR_CALIB, 50);
+	qsort(val, nr, sizeof(*val), cmp_u64);
+	return percentile(val, nr, 50);
+}
+
+static s64 median(const struct room *r, enum kind kind)
+{
+	return median_of(r, kind, NR_CALIB);
+}
+
+/*
+ * A probe is turned from a breakpoint into a jump a moment after it was set, or,
+ * on a preemptible kernel, when each task has been seen outside of it. debugfs
+ * says [OPTIMIZED] before that, but a touch that costs @zero untraced gets cheaper.
+ */
+static void wait_for_jump(const struct room *r, s64 zero)
+{
+	s64 breakpoint = median_of(r, ZERO, 9), now = breakpoint;
+	int tries;
+
+	for (tries = 0; tries < 60; tries++) {
+		usleep(50000);
+		now = median_of(r, ZERO, 9);
+		if ((now - zero) * 8 < (breakpoint - zero) * 7)
+			break;
+	}
 }
 
 /*
@@ -417,10 +426,10 @@ static int calibrate(bool ticks)
 	if (zero < 0 || retried < 0)
 		return zero < 0 ? zero : retried;
 	/* Untraced came first: a probe that is off costs a little for a while */
-	mark("calibrate pid=%d addr=%lx kind=0", getpid(), (unsigned long)r.at);
 	if (enable(setup, 0, 1, true))
 		return -EIO;
-	wait_for_jump();
+	wait_for_jump(&r, zero);
+	mark("calibrate pid=%d addr=%lx kind=0", getpid(), (unsigned long)r.at);
 	if (median(&r, ZERO) < 0)
 		return -EIO;
 	mark("calibrate pid=%d addr=%lx kind=1", getpid(), (unsigned long)r.at);

@@ -113,9 +113,9 @@ int touch_find(const char *name, unsigned long *start, unsigned long *end)
 int touch_room(struct room *r)
 {
 	static const char * const names[] = {
-		"[vvar]", "[vvar_vclock]", "[vdso]"
+		"[vvar_hpet]", "[vvar]", "[vvar_vclock]", "[vdso]"
 	};
-	unsigned long start, end, vvar = 0, size = 0;
+	unsigned long start, end, time = 0, vvar = 0, size = 0;
 	const size_t align = 2UL << 20;
 	unsigned int i;
 	char *p;
@@ -126,16 +126,19 @@ int touch_room(struct room *r)
 	r->page = sysconf(_SC_PAGESIZE);
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (!touch_find(names[i], &start, &end)) {
-			if (i == 1)
+			if (i == 0 || i == 2)
 				continue;
 			return -ENOENT;
 		}
 		if (munmap((void *)start, end - start))
 			return -errno;
+		if (i == 1)
+			time = size;
 		size += end - start;
-		if (i < 2)
+		if (i < 3)
 			vvar = size;
 	}
+	r->time = time;
 	r->vvar = vvar;
 	r->size = size;
 

@@ -124,6 +124,7 @@ const char *need_tracefs(void);
 
 struct room {
 	char		*at;		/* the fresh mapping: areas, then text */
+	size_t		time;		/* where the time data is in it */
 	size_t		vvar;		/* size of the areas */
 	size_t		size;		/* and of text as well */
 	size_t		page;

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # 'make help' lists the targets; README.md explains them.
 
-KERNEL ?= 6.12
+KERNEL ?=
 KSRC ?=
 ACCEL ?= auto
-OUT ?= build
+OUT ?=
 JOBS ?= $(shell expr 2 \* $$(nproc))
 DURATION ?= 60
 CALLS ?= 20000
 
-override OUT := $(abspath $(OUT))
+# KERNEL and OUT, where they are not given
+picked := $(shell { KERNEL='$(KERNEL)' KSRC='$(KSRC)' OUT='$(OUT)'; \
+	. ./scripts/env; echo "$$KERNEL $$OUT"; } 2>&1)
+ifneq ($(.SHELLSTATUS),0)
+$(error $(picked))
+endif
+override KERNEL := $(firstword $(picked))
+override OUT := $(abspath $(wordlist 2,9,$(picked)))
 export KERNEL KSRC ACCEL OUT JOBS
 # ccache takes the place of gcc by name, so that no command line changes. A file that
 # it does not know yet is not preprocessed for its sake: make asks for its headers.
@@ -25,7 +32,8 @@ MAKEFLAGS += --no-print-directory
 PACKAGES = bc bison ccache cpio flex gcc gcc-multilib gnuplot-nox kmod libc6-dev \
 	libelf-dev libjansson-dev libssl-dev libtracecmd-dev libtraceevent-dev \
 	libtracefs-dev libxml2-utils lz4 make patch perl pkg-config python3 \
-	qemu-system-x86 spin trace-cmd xz-utils $(if $(KSRC),,linux-source-$(KERNEL))
+	qemu-system-x86 spin trace-cmd xz-utils \
+	$(if $(KSRC)$(wildcard patches/$(KERNEL)/suite),,linux-source-$(KERNEL))
 
 ifeq ($(wildcard patches/$(KERNEL)/series),)
 $(error KERNEL=$(KERNEL): no patch series; there is one for: $(notdir $(wildcard patches/*)))
@@ -40,7 +48,8 @@ help:
 
 ## Build and measure
 ##   make bench       build stock and patched, boot both, print the table
-##   make test        all that CI runs; ends in "N passed, N failed"
+##   make test        all that CI runs; ends in "N passed, N failed", and in what
+##                    was skipped, with the reason
 ##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
 ##   make selftests   the kernel's own on stock and patched, and ours
 ##   make programs    more of the kernel's own, and Debian's, on both
@@ -58,6 +67,8 @@ help:
 ##   make kunit-leaks  KUnit 100 times in one boot: what do the tests leave?
 ##   make perf-check  is perf bench vdso-clock right? beside a plain loop and
 ##                    stress-ng
+##   make configs     do our files build in configs that nobody boots?
+##   make oldest      the series on the oldest 6.12.y, with page-table checks
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
 ##   make trace       where a first touch spends its time
@@ -73,10 +84,11 @@ help:
 ##   make kernel-stock kernel-vvar perf tools
 ##   make clean       remove what was built
 ## Variables
-##   KERNEL=6.12      patch series, and Debian's linux-source package
-##   KSRC=dir         your own kernel tree instead (copied, never changed)
+##   KERNEL=6.12      patch series (6.12 or 7.3), and Debian's linux-source package
+##   KSRC=dir         your own kernel tree instead (copied, never changed); its
+##                    version picks the series where KERNEL= does not
 ##   ACCEL=auto       kvm, tcg, or the first of the two that works
-##   OUT=build        where everything is built
+##   OUT=build        where everything is built (build/7.3 for that series)
 ##   JOBS=N           parallel jobs (default: two for each CPU)
 
 # --- what it needs ---------------------------------------------------------
@@ -104,13 +116,15 @@ kernel-debug-stock: deps
 kernel-kcsan: deps
 	@scripts/kernel kcsan configs/kcsan.config
 
-# perf with what perf bench needs; tools/perf/MANIFEST says what it is made of
+# perf with what perf bench needs; tools/perf/MANIFEST says what it is made of.
+# The last line is of 7.3.
 PERF_OFF = NO_LIBELF NO_LIBPERL NO_LIBPYTHON NO_JEVENTS NO_SLANG NO_GTK2 \
 	NO_LIBTRACEEVENT NO_LIBBPF NO_BPF_SKEL NO_AUXTRACE NO_DEMANGLE \
 	NO_LIBCAP NO_LIBCRYPTO NO_LIBZSTD NO_LZMA NO_LIBNUMA NO_LIBUNWIND \
 	NO_BACKTRACE NO_CAPSTONE NO_LIBPFM4 NO_LIBDEBUGINFOD NO_LIBBABELTRACE \
 	NO_SDT NO_JVMTI NO_AIO NO_SHELLCHECK NO_PERF_READ_VDSO32 \
-	NO_PERF_READ_VDSOX32 NO_ZLIB
+	NO_PERF_READ_VDSOX32 NO_ZLIB \
+	NO_LIBDW NO_BABELTRACE2 NO_RUST NO_LIBLLVM
 
 .PHONY: perf
 perf: deps
@@ -173,11 +187,26 @@ test: kernel-stock kernel-vvar perf tools
 	@scripts/deps gdb linux-perf
 	@scripts/test
 
-# kunit.py is the kernel's own; FILTER is its glob of suites and cases
+# 7.3's kunit.py takes /dev/kvm if it is there. Where scripts/guest has found that to be
+# of no use, it is not there: QEMU goes on to TCG.
+NO_KVM = run() { unshare -rm sh -c 'mount --bind /dev/null /dev/kvm && exec "$$@"' - "$$@"; }
+
+# kunit.py is the kernel's own; FILTER is its glob of suites and cases. It builds the
+# kernel that scripts/guest boots, and so says which one that is, as scripts/kernel does.
+KUNIT = tools/testing/kunit/kunit.py
+KUNIT_CONFIG = --kunitconfig=$(CURDIR) \
+	--kunitconfig=$(CURDIR)/configs/$(KERNEL).config
+KUNIT_IS = $(OUT)/vvar/.kunit/.vvar-kernel
 kunit: deps
 	@scripts/prepare vvar
-	@cd $(OUT)/vvar && tools/testing/kunit/kunit.py run --arch=x86_64 \
-		--kunitconfig=$(CURDIR) --jobs=$(JOBS) \
+	@rm -f $(KUNIT_IS)
+	@cd $(OUT)/vvar && $(KUNIT) build --arch=x86_64 $(KUNIT_CONFIG) --jobs=$(JOBS)
+	@echo vvar > $(KUNIT_IS)
+	@$(MAKE) -s tools
+	@scripts/guest -- true 2>/dev/null
+	@run() { "$$@"; }; \
+	! grep -qs ' no$$' $(OUT)/.kvm-probe || $(NO_KVM); \
+	cd $(OUT)/vvar && run $(KUNIT) exec --arch=x86_64 $(KUNIT_CONFIG) \
 		--json=$(OUT)/kunit.json $(FILTER)
 
 selftests: kernel-stock kernel-vvar tools
@@ -198,11 +227,9 @@ SELFTESTS = $(OUT)/selftests/vvar
 selftests-build: kernel-vvar tools
 	@scripts/selftests build
 
-# A kernel without the HPET's page: [vvar] as long as stock has it
-conformance: kernel-stock tools
+conformance: kernel-stock kernel-vvar tools
 	@scripts/deps gdb linux-perf
-	@scripts/kernel nohpet configs/nohpet.config
-	@scripts/conformance stock nohpet
+	@scripts/conformance
 
 conformance-lsm: kernel-stock tools
 	@scripts/deps gdb linux-perf
@@ -244,10 +271,18 @@ planted: kernel-vvar
 kunit-matrix: kernel-vvar
 	@scripts/kunit-matrix
 
+.PHONY: configs oldest
+configs: deps
+	@scripts/build-configs
+
+oldest: selftests-build
+	@scripts/oldest
+
 .PHONY: kunit-i386 kunit-nopat kunit-leaks coverage
 kunit-i386: deps
 	@for name in i386 i386-pae; do \
-		scripts/kernel $$name ARCH=i386 configs/$$name.config && \
+		scripts/kernel $$name ARCH=i386 configs/$$name.config \
+			$$(ls configs/$(KERNEL)-$$name.config 2>/dev/null) && \
 		KUNIT_KERNEL=$$name scripts/kunit-matrix cpu1 cpu2 nopat locked || \
 		exit 1; \
 	done

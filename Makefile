@@ -68,6 +68,7 @@ help:
 ##   make perf-check  is perf bench vdso-clock right? beside a plain loop and
 ##                    stress-ng
 ##   make configs     do our files build in configs that nobody boots?
+##   make mseal       are vDSO and vvar sealed where system mappings are? (7.3)
 ##   make oldest      the series on the oldest 6.12.y, with page-table checks
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
@@ -223,13 +224,17 @@ programs: kernel-stock kernel-vvar tools
 
 # Programs of tools/testing/selftests/vvar that have a target of their own
 SELFTESTS = $(OUT)/selftests/vvar
-.PHONY: selftests-build conformance conformance-lsm model stress fuzz perf-check
+.PHONY: selftests-build conformance conformance-lsm mseal model stress fuzz perf-check
 selftests-build: kernel-vvar tools
 	@scripts/selftests build
 
 conformance: kernel-stock kernel-vvar tools
 	@scripts/deps gdb linux-perf
 	@scripts/conformance
+
+mseal: kernel-vvar tools
+	@scripts/kernel mseal configs/mseal.config
+	@scripts/selftests sealed
 
 conformance-lsm: kernel-stock tools
 	@scripts/deps gdb linux-perf
@@ -240,10 +245,12 @@ conformance-lsm: kernel-stock tools
 model: deps
 	@tools/testing/selftests/vvar/model/run.sh
 
-# Half of it with all pages mapped beforehand, half with first touches
+# Half of it with all pages mapped beforehand, half with first touches. Why not
+# --mttcg on 7.3 is in scripts/test.
 stress: selftests-build
 	@for p in 1 0; do \
-		scripts/guest --mttcg --append "vdso_hpet=1 slab_nomerge vvar.populate=$$p" \
+		scripts/guest $(if $(filter 6.%,$(KERNEL)),--mttcg) \
+			--append "vdso_hpet=1 slab_nomerge vvar.populate=$$p" \
 			--timeout $$(($(DURATION) * 8 + 300)) $(GUEST) -- \
 			$(SELFTESTS)/stress -a $$((($(DURATION) + 1) / 2)) || \
 			exit 1; \

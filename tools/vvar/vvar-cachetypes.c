@@ -605,9 +605,10 @@ static void find_pvclock(struct kind *k)
 		put(CLOCKSOURCE "current_clocksource", "tsc");
 	put(CLOCKSOURCE "current_clocksource", source);
 	trace = get(INSTANCE "trace");
-	at = trace ? strstr(trace, "slot=1 ") : NULL;
+	/* Which slot is a matter of version */
+	at = trace ? strstr(trace, "slot=") : NULL;
 	if (at)
-		sscanf(at, "slot=1 pfn=%llx type=%d", &pfn, &type);
+		sscanf(at, "slot=%*u pfn=%llx type=%d", &pfn, &type);
 	put(CLOCKSOURCE "current_clocksource", first);
 	k->pfn = pfn;
 	if (!pfn)

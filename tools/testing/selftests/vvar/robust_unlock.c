@@ -14,7 +14,7 @@
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
 
-#define X86_EFLAGS_TF	(1UL << 8)
+#define X86_EFLAGS_TF	0x100UL
 #define TID		0x1234u
 #define PENDING		0x5678
 

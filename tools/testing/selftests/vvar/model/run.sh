@@ -180,6 +180,7 @@ holds "$safe" "2 threads, 3 replaces" "-DREPLACES=3 -DTOUCHES=3 -DSTRAY"
 holds "$safe" "the same, PTE lock taken" \
 	"-DREPLACES=3 -DTOUCHES=3 -DSTRAY -DLOCKED"
 holds "$safe" "2 threads, 2 replaces, munmap" "-DMUNMAP -DSTRAY"
+holds "$safe" "the same, VMA lock of 6.16 and later" "-DMUNMAP -DSTRAY -DREFCOUNT"
 holds "$safe" "1 thread, kthread, 2 replaces, munmap" "-DMUNMAP -DKTHREAD"
 holds "$safe" "parent, child, 2 replaces, fork" "-DFORK -DUSERS=1 -DSTRAY"
 holds "$safe" "parent, child, 2 replaces, fork, munmap by the child" \
@@ -234,6 +235,8 @@ breaks P2 "mremap: no flush under the PTE lock" \
 	"-DMREMAP -DUSERS=1 -DM_MOVE_NO_FLUSH"
 breaks P3 "munmap: table freed without waiting for the VMA's readers" \
 	"-DMUNMAP -DM_MUNMAP_NO_WAIT"
+breaks P3 "the same, VMA lock of 6.16 and later" \
+	"-DMUNMAP -DM_MUNMAP_NO_WAIT -DREFCOUNT"
 breaks P3 "fault does not look at vma->detached" \
 	"-DMUNMAP -DM_NO_DETACHED_CHECK"
 breaks P3 "munmap: table freed before i_mmap has lost the VMA" \
@@ -245,6 +248,8 @@ breaks P4 "fault leaves out a slot that is not in use" \
 breaks P5 "publish with a plain store" "-DM_PLAIN_STORE"
 breaks P5 "mremap: new VMA not write-locked" \
 	"-DMREMAP -DREPLACES=1 -DM_MOVE_NO_VMA_LOCK"
+breaks P5 "the same, VMA lock of 6.16 and later" \
+	"-DMREMAP -DREPLACES=1 -DM_MOVE_NO_VMA_LOCK -DREFCOUNT"
 breaks P1 "replace: timens_slot not zapped" \
 	"-DJOIN=1 -DKTHREAD -DREPLACES=1 -DM_REPLACE_ONE_PTE"
 breaks P6 "setns: populated before the view changes" \

@@ -26,6 +26,7 @@
  *	KTHREAD		the last user is a kthread that has borrowed the mm
  *	STRAY		clearing a PTE may leave A/D bits (pte_none() is true)
  *	LOCKED		the fault publishes under the PTE lock (vvar.locked=1)
+ *	REFCOUNT	the VMA's read lock is a reference, as since 6.16
  *	LIVENESS	with the claim that every touch ends (pan -a -f)
  *
  * Mutants (-D), each wrong in one way: M_*, see run.sh.
@@ -335,6 +336,16 @@ fault:		/* lock_vma_under_rcu() */
 	:: !kthread && linked[VMA(v)] -> skip
 	fi;
 	/* vma_start_read() */
+#ifdef REFCOUNT
+	atomic {			/* vm_refcnt is 0 when detached */
+		if
+		:: detached[VMA(v)] -> goto fault
+		:: !detached[VMA(v)] && (vma_w[VMA(v)] || vma_wait[VMA(v)]) ->
+			goto slow
+		:: else -> vma_r[VMA(v)]++
+		fi
+	}
+#else
 	if
 	:: atomic { !vma_w[VMA(v)] && !vma_wait[VMA(v)] -> vma_r[VMA(v)]++ }
 	:: atomic { vma_w[VMA(v)] || vma_wait[VMA(v)] -> goto slow }
@@ -344,6 +355,7 @@ fault:		/* lock_vma_under_rcu() */
 	:: detached[VMA(v)] -> vma_r[VMA(v)]--; goto fault
 	:: else
 	fi;
+#endif
 #endif
 	map_pages(t, v, ns);
 	vma_r[VMA(v)]--;

@@ -50,6 +50,7 @@ help:
 ##   make bench       build stock and patched, boot both, print the table
 ##   make test        all that CI runs; ends in "N passed, N failed", and in what
 ##                    was skipped, with the reason
+##   make shell       a root shell in a guest         [GUEST="--kernel stock --rw DIR"]
 ##   make kunit       KUnit through kunit.py        [FILTER='vvar_*']
 ##   make selftests   the kernel's own on stock and patched, and ours
 ##   make programs    more of the kernel's own, and Debian's, on both
@@ -187,6 +188,10 @@ bench: kernel-stock kernel-vvar perf tools
 test: kernel-stock kernel-vvar perf tools
 	@scripts/deps gdb linux-perf
 	@scripts/test
+
+.PHONY: shell
+shell: kernel-vvar tools
+	@scripts/guest $(GUEST)
 
 # 7.3's kunit.py takes /dev/kvm if it is there. Where scripts/guest has found that to be
 # of no use, it is not there: QEMU goes on to TCG.

@@ -5,19 +5,29 @@
  * root, then the command runs in the host's directory and environment.
  *
  * The environment's VVAR_COMMAND (from the kernel command line) names a file of
- * NUL-terminated strings: directory, PATH, argv. Virtio ports vvar.out and
- * vvar.err carry the command's output, vvar.status its exit status as a decimal
- * number.
+ * NUL-terminated strings: directory, PATH, input, writable directories, argv.
+ * Virtio ports vvar.out and vvar.err carry the command's output, vvar.status its
+ * exit status as a decimal number. Input is
+ *   empty	for /dev/null,
+ *   "pipe"	for what port vvar.in says,
+ *   "terminal ROWS COLUMNS TERM [err]" for a pty, whose other end is port vvar.in,
+ *		both ways. Port vvar.size says "ROWS COLUMNS" when the size has changed.
+ *		With "err", stderr goes to vvar.err all the same.
+ * Writable directories are a line each, and their 9p tags rw1, rw2, ...
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -113,33 +123,57 @@ static void overlay_root(void)
 		die("chroot");
 }
 
-/* The file that scripts/guest wrote, at the host's path: NUL-terminated strings */
-static char **read_command(const char *path, char **cwd)
+struct command {
+	char *cwd, *input, *writable, **argv;
+};
+
+static bool starts(const char *s, const char *with)
 {
-	size_t len = 0, size = 4 << 20, i;
-	char *buf = malloc(size);
-	char **argv = NULL;
-	int fd, argc = 0;
-	ssize_t n;
+	return !strncmp(s, with, strlen(with));
+}
+
+/* The file that scripts/guest wrote, at the host's path */
+static struct command read_command(const char *path)
+{
+	enum { CWD, PATH, INPUT, WRITABLE, ARGV };
+	size_t len = 0, size = 4 << 20, i, n = 0;
+	char *buf = malloc(size), **string;
+	ssize_t got;
+	int fd;
 
 	fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		die("VVAR_COMMAND=%s", path ?: "");
-	while ((n = read(fd, buf + len, size - len)) > 0)
-		len += n;
-	if (n < 0 || !len || buf[len - 1])
+	while ((got = read(fd, buf + len, size - len)) > 0)
+		len += got;
+	if (got < 0 || !len || buf[len - 1])
 		die("%s is not a command", path);
 	close(fd);
 
-	*cwd = buf;
-	i = strlen(buf) + 1;
-	setenv("PATH", buf + i, 1);
-	for (i += strlen(buf + i) + 1; i < len; i += strlen(buf + i) + 1) {
-		argv = realloc(argv, (argc + 2) * sizeof(*argv));
-		argv[argc++] = buf + i;
-		argv[argc] = NULL;
+	string = calloc(len + 1, sizeof(*string));
+	for (i = 0; i < len; i += strlen(buf + i) + 1)
+		string[n++] = buf + i;
+	if (n <= ARGV)
+		die("%s is not a command", path);
+	setenv("PATH", string[PATH], 1);
+	return (struct command){ string[CWD], string[INPUT], string[WRITABLE],
+				 string + ARGV };
+}
+
+/* At the host's paths, past the overlay */
+static void mount_writable(char *list)
+{
+	char *dir, tag[16];
+	int n = 0;
+
+	while ((dir = strsep(&list, "\n"))) {
+		if (!*dir)
+			continue;
+		snprintf(tag, sizeof(tag), "rw%d", ++n);
+		/* What the host changes meanwhile shows, and mmap() works */
+		do_mount(tag, dir, "9p", 0,
+			 "trans=virtio,version=9p2000.L,msize=512000,cache=mmap");
 	}
-	return argv;
 }
 
 static void drain(int fd)
@@ -149,11 +183,164 @@ static void drain(int fd)
 	close(fd);
 }
 
+static void run(const struct command *c)
+{
+	if (chdir(c->cwd)) {
+		dprintf(2, "guest-init: %s: %s\n", c->cwd, strerror(errno));
+		_exit(126);
+	}
+	execvp(c->argv[0], c->argv);
+	dprintf(2, "guest-init: %s: %s\n", c->argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static void write_all(int fd, const char *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0)
+			die("writing the output");
+		buf += n;
+		len -= n;
+	}
+}
+
+/* PID 1 reaps orphans, too. True when @pid has ended. */
+static bool reap(pid_t pid, int *wstatus, int flags)
+{
+	int status;
+	pid_t p;
+
+	while ((p = waitpid(-1, &status, flags)) > 0) {
+		if (p == pid) {
+			*wstatus = status;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_child(int sig)
+{
+}
+
+static void resize(int master, int port)
+{
+	struct winsize ws = { };
+	char buf[64];
+	ssize_t n = read(port, buf, sizeof(buf) - 1);
+
+	buf[n > 0 ? n : 0] = 0;
+	if (sscanf(buf, "%hu %hu", &ws.ws_row, &ws.ws_col) == 2)
+		ioctl(master, TIOCSWINSZ, &ws);
+}
+
+/*
+ * Relay between the host's terminal, which is in raw mode, and a pty of the guest, whose
+ * line discipline makes ^C and ^D what they are.
+ */
+static int run_terminal(const struct command *c, int err)
+{
+	struct winsize ws = { };
+	char term[64], in[4096], out[4096];
+	size_t pending = 0;
+	int tty, size, master, wstatus;
+	sigset_t set, old;
+	bool ended = false, hung_up = false;
+	ssize_t n;
+	pid_t pid;
+
+	errno = EINVAL;
+	if (sscanf(c->input, "terminal %hu %hu %63s", &ws.ws_row, &ws.ws_col,
+		   term) != 3)
+		die("%s", c->input);
+	setenv("TERM", term, 1);
+	tty = open_port("vvar.in", O_RDWR);
+	size = open_port("vvar.size", O_RDONLY);
+	/* Only ppoll() is interrupted by the end of a child */
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = on_child }, NULL);
+
+	pid = forkpty(&master, NULL, NULL, &ws);
+	if (pid < 0)
+		die("forkpty");
+	if (!pid) {
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		if (strstr(c->input, " err"))
+			dup2(err, 2);
+		run(c);
+	}
+	/* A pty that nobody reads must not keep its output from being read */
+	fcntl(master, F_SETFL, O_NONBLOCK);
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = master, .events = POLLIN | (pending ? POLLOUT : 0) },
+			{ .fd = pending || hung_up ? -1 : tty, .events = POLLIN },
+			{ .fd = size, .events = POLLIN },
+		};
+		const struct timespec now = { };
+
+		if (ppoll(p, 3, ended ? &now : NULL, &old) < 0 && errno != EINTR)
+			die("ppoll");
+		n = read(master, out, sizeof(out));
+		if (n > 0)
+			write_all(tty, out, n);
+		else if (ended)
+			break;
+		if (p[1].revents & POLLIN) {
+			n = read(tty, in, sizeof(in));
+			pending = n > 0 ? n : 0;
+		} else if (p[1].revents & POLLHUP) {
+			hung_up = true;
+			kill(pid, SIGHUP);
+		}
+		if (pending) {
+			n = write(master, in, pending);
+			if (n > 0) {
+				pending -= n;
+				memmove(in, in + n, pending);
+			}
+		}
+		if (p[2].revents & POLLIN)
+			resize(master, size);
+		ended = ended || reap(pid, &wstatus, WNOHANG);
+	}
+	drain(tty);
+	return wstatus;
+}
+
+static int run_ports(const struct command *c, int out, int err)
+{
+	int wstatus = 0, in;
+	pid_t pid;
+
+	in = *c->input ? open_port("vvar.in", O_RDONLY) :
+			 open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		setsid();
+		dup2(in, 0);
+		dup2(out, 1);
+		dup2(err, 2);
+		run(c);
+	}
+	/* Who reads it sees its end, not a second reader */
+	close(in);
+	while (!reap(pid, &wstatus, 0))
+		;
+	return wstatus;
+}
+
 int main(void)
 {
 	int out, err, status, wstatus, code;
-	char **argv, *cwd, buf[16];
-	pid_t pid, p;
+	struct command command;
+	char buf[16];
 
 	do_mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	do_mount("sysfs", "/sys", "sysfs", 0, NULL);
@@ -162,37 +349,19 @@ int main(void)
 	err = open_port("vvar.err", O_WRONLY);
 	status = open_port("vvar.status", O_WRONLY);
 	overlay_root();
-	argv = read_command(getenv("VVAR_COMMAND"), &cwd);
+	command = read_command(getenv("VVAR_COMMAND"));
 	unsetenv("VVAR_COMMAND");
+	mount_writable(command.writable);
 
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "dumb", 1);
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (!pid) {
-		int null = open("/dev/null", O_RDONLY);
-
-		setsid();
-		dup2(null, 0);
-		dup2(out, 1);
-		dup2(err, 2);
-		if (chdir(cwd)) {
-			dprintf(2, "guest-init: %s: %s\n", cwd, strerror(errno));
-			_exit(126);
-		}
-		execvp(argv[0], argv);
-		dprintf(2, "guest-init: %s: %s\n", argv[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-
-	do {
-		p = wait(&wstatus);
-	} while (p != pid);
+	wstatus = starts(command.input, "terminal ") ?
+		run_terminal(&command, err) : run_ports(&command, out, err);
 
 	/* As a shell would say it */
 	code = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) :
 				    128 + WTERMSIG(wstatus);
+	sync();
 	drain(out);
 	drain(err);
 	snprintf(buf, sizeof(buf), "%d\n", code);

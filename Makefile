@@ -47,7 +47,8 @@ help:
 	$(error no target '$@'; 'make help' lists them)
 
 ## Build and measure
-##   make bench       build stock and patched, boot both, print the table
+##   make bench       build stock and patched, boot both, say in a dozen lines what
+##                    is better, the same, worse  [FULL=1: print the table too]
 ##   make test        all that CI runs; ends in "N passed, N failed", and in what
 ##                    was skipped, with the reason
 ##   make shell       a root shell in a guest         [GUEST="--kernel stock --rw DIR"]

@@ -31,6 +31,11 @@
  * believed of them.
  */
 #define BOOT_NOISE	1.0
+/*
+ * What is counted, and no two alike, differs too: fork and exec by up to 1 %
+ * between boots of one kernel image (results/README.md).
+ */
+#define COUNTED_NOISE	0.01
 #define TAIL_SAMPLES	300	/* three beyond p99 */
 #define MAX_MORE	999
 #define MAX_CPUS	65536
@@ -619,18 +624,19 @@ static char *quantile_cell(const struct sample_set *s, double q)
 	return s->n ? number(quantile(s->sorted, s->n, q)) : strdup("-");
 }
 
+static char *share(double a, double b)
+{
+	if (!a)
+		return strdup(b ? "from 0" : "1.00");
+	return format(b / a < 0.1 ? "%.3f" : "%.2f", b / a);
+}
+
 static char *ratio_cell(const struct sample_set *a, const struct sample_set *b,
 			double q)
 {
-	double x, y;
-
 	if (!a->n || !b->n)
 		return strdup("-");
-	x = quantile(a->sorted, a->n, q);
-	y = quantile(b->sorted, b->n, q);
-	if (!x)
-		return strdup(y ? "from 0" : "1.00");
-	return format(y / x < 0.1 ? "%.3f" : "%.2f", y / x);
+	return share(quantile(a->sorted, a->n, q), quantile(b->sorted, b->n, q));
 }
 
 static void table_row(struct table *t, const struct metric *m, double q,
@@ -878,8 +884,10 @@ static double noise_of(const struct metric *m, double q)
 /* What boots may differ by, if nothing says how much they do */
 static double boot_noise(const struct metric *m)
 {
+	if (m->set[AA].n)
+		return 0;
 	/* The host's load doesn't get into a count */
-	return m->exact || m->set[AA].n ? 0 : BOOT_NOISE;
+	return m->exact ? COUNTED_NOISE : BOOT_NOISE;
 }
 
 /* Half and double are changes of one size */
@@ -1138,6 +1146,116 @@ static enum status compare(void)
 	       threshold * 100);
 	return verdicts[WORSE] ? REGRESSION : verdicts[NOISY] ? UNDECIDED :
 		SAME;
+}
+
+/* --- the summary ------------------------------------------------------- */
+
+/* What a bench is to prove; results/README.md has the metrics */
+static const struct {
+	const char *what, *metric, *yardstick;
+	double q;
+} claims[] = {
+	{ "first touch of a vvar page", "fault.vvar", NULL, 0.5 },
+	{ "  beside that of the zero page", "fault.vvar", "fault.zero", 0.5 },
+	{ "faults on vvar and vDSO to the first timestamp",
+	  "exec.faults.static.vdso", NULL, 0.5 },
+	{ "first timestamp under pressure, p50", "first.timestamp", NULL, 0.5 },
+	{ "  p99", "first.timestamp", NULL, 0.99 },
+	{ "  max", "first.timestamp", NULL, 1 },
+	{ "first touch while mmap_lock is contended, p50", "contend.2M.vvar",
+	  NULL, 0.5 },
+	{ "  p99", "contend.2M.vvar", NULL, 0.99 },
+	{ "fork and exit", "exec.fork_exit", NULL, 0.5 },
+	{ "vfork, exec and exit", "exec.vfork_exec_exit", NULL, 0.5 },
+	{ "clock_gettime(CLOCK_MONOTONIC), warm", "gettime.MONOTONIC.vdso",
+	  NULL, 0.5 },
+};
+
+#define NR_CLAIMS	(sizeof(claims) / sizeof(*claims))
+
+/* Taken on whatever machine counts it, if several do */
+static const struct metric *find_measured(const char *name)
+{
+	const struct metric *found = NULL;
+	size_t i;
+
+	for (i = 0; i < nr_metrics; i++)
+		if (!strcmp(metrics[i].name, name) && metrics[i].set[OLD].n &&
+		    metrics[i].set[NEW].n && (!found || metrics[i].exact))
+			found = &metrics[i];
+	return found;
+}
+
+static struct change beside(const struct metric *m, const struct metric *zero)
+{
+	struct change c = exact(m, 0.5), z = exact(zero, 0.5);
+
+	c.old = ratio(z.old, c.old);
+	c.new = ratio(z.new, c.new);
+	c.by = ratio(c.old, c.new) - 1;
+	c.verdict = c.new == c.old ? NO_CHANGE : direction(m, c.new - c.old);
+	return c;
+}
+
+/* A difference that boots of one kernel show is none, be it proven or not */
+static const char *claim_mark(const struct change *c)
+{
+	switch (c->verdict) {
+	case BETTER:
+		return "better";
+	case WORSE:
+		return "WORSE";
+	case NO_CHANGE:
+		return "same";
+	default:
+		return size(c) <= c->noise ? "same" : "unclear";
+	}
+}
+
+static char *claim_noise(const struct change *c)
+{
+	return c->exact ? strdup("exact") :
+			  format("noise %.0f%%", c->noise * 100);
+}
+
+static enum status print_summary(void)
+{
+	const struct metric *m[NR_CLAIMS], *zero;
+	struct table t = { .columns = 7 };
+	bool worse = false;
+	struct change c;
+	size_t i;
+
+	if (!comparable())
+		return NOT_COMPARABLE;
+	for (i = 0; i < NR_CLAIMS; i++) {
+		m[i] = find_measured(claims[i].metric);
+		nr_tests += m[i] && !is_steady(m[i]);
+	}
+	add_row(&t, strdup(""), strdup(side_name[OLD]), strdup(side_name[NEW]),
+		strdup("ratio"), strdup("unit"), strdup(""),
+		strdup("judged against"));
+	for (i = 0; i < NR_CLAIMS; i++) {
+		zero = claims[i].yardstick ?
+			find_measured(claims[i].yardstick) : NULL;
+		if (!m[i] || (claims[i].yardstick && !zero))
+			continue;
+		if (zero)
+			c = beside(m[i], zero);
+		else if (is_steady(m[i]))
+			c = exact(m[i], claims[i].q);
+		else
+			c = statistical(m[i], claims[i].q);
+		worse = worse || c.verdict == WORSE;
+		add_row(&t, strdup(claims[i].what), number(c.old),
+			number(c.new), share(c.old, c.new),
+			strdup(zero ? "times" : m[i]->unit),
+			strdup(claim_mark(&c)), claim_noise(&c));
+	}
+	if (t.rows == 1)
+		die("nothing of what the summary is made of was measured on both sides");
+	print_table(&t, "lrrrlll");
+	return worse ? REGRESSION : SAME;
 }
 
 /* --- a limit ----------------------------------------------------------- */
@@ -1414,6 +1532,7 @@ static void usage(void)
 {
 	puts("usage: vvar-compare [OPTION...] OLD.json NEW.json\n"
 	     "       vvar-compare [OPTION...] OLD.json... -- NEW.json...\n"
+	     "       vvar-compare --table|--summary STOCK.json... -- PATCHED.json...\n"
 	     "       vvar-compare --limit 'OP N' --metric NAME FILE.json...\n"
 	     "       vvar-compare --benchstat|--tsv|--samples|--env FILE...\n"
 	     "       vvar-compare --merge FILE.json...\n"
@@ -1421,6 +1540,7 @@ static void usage(void)
 	     "Says what changed from OLD to NEW, and whether to believe it.\n"
 	     "\n"
 	     "  --table          figures side by side, without verdicts\n"
+	     "  --summary        what make bench is to prove, with verdicts, in a dozen lines\n"
 	     "  --limit 'OP N'   does the median hold it? OP: <, <=, >, >=\n"
 	     "  --benchstat      write what Go's benchstat reads\n"
 	     "  --tsv            write figures, tab-separated\n"
@@ -1479,10 +1599,11 @@ static void set_names(char *text)
 
 int main(int argc, char **argv)
 {
-	enum { TABLE = 256, LIMIT, BENCHSTAT, TSV, SAMPLES, ENV, MERGE, METRIC,
+	enum { TABLE = 256, SUMMARY, LIMIT, BENCHSTAT, TSV, SAMPLES, ENV, MERGE, METRIC,
 	       TOLERANCE, THRESHOLD, ALPHA, AA_FILE, NAMES, DECIDED };
 	static const struct option options[] = {
 		{ "table", no_argument, NULL, TABLE },
+		{ "summary", no_argument, NULL, SUMMARY },
 		{ "limit", required_argument, NULL, LIMIT },
 		{ "benchstat", no_argument, NULL, BENCHSTAT },
 		{ "tsv", no_argument, NULL, TSV },
@@ -1500,7 +1621,7 @@ int main(int argc, char **argv)
 		{ }
 	};
 	const char *limit = NULL;
-	bool decided = false, two;
+	bool decided = false, two_sided, two;
 	int mode = 0, split = 1, c, i, n;
 	enum status status;
 
@@ -1517,6 +1638,7 @@ int main(int argc, char **argv)
 			limit = optarg;
 			__attribute__((fallthrough));
 		case TABLE:
+		case SUMMARY:
 		case BENCHSTAT:
 		case TSV:
 		case SAMPLES:
@@ -1557,14 +1679,15 @@ int main(int argc, char **argv)
 	}
 
 	n = split - optind;
-	two = split == argc && n == 2 && (!mode || mode == TABLE);
+	two_sided = !mode || mode == TABLE || mode == SUMMARY;
+	two = split == argc && n == 2 && two_sided;
 	for (i = optind; i < split; i++)
 		add_file(argv[i], two && i > optind ? NEW : OLD);
 	for (i = split + 1; i < argc; i++)
 		add_file(argv[i], NEW);
 	if (!side_files(OLD))
 		die("no files to read; see --help");
-	if ((!mode || mode == TABLE) && !side_files(NEW))
+	if (two_sided && !side_files(NEW))
 		die("%zu file(s), and no -- between OLD and NEW; see --help",
 		    side_files(OLD));
 	if ((mode == LIMIT || mode == MERGE) && side_files(NEW))
@@ -1574,13 +1697,17 @@ int main(int argc, char **argv)
 		die("--aa needs another one to compare this file with");
 
 	read_files();
+	if ((mode == TABLE || mode == SUMMARY) &&
+	    !strcmp(side_name[OLD], "old")) {
+		side_name[OLD] = "stock";
+		side_name[NEW] = "patched";
+	}
 	switch (mode) {
 	case TABLE:
-		if (!strcmp(side_name[OLD], "old")) {
-			side_name[OLD] = "stock";
-			side_name[NEW] = "patched";
-		}
 		status = print_figures();
+		break;
+	case SUMMARY:
+		status = print_summary();
 		break;
 	case LIMIT:
 		status = check_limit(limit);

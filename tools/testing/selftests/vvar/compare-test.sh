@@ -222,6 +222,42 @@ sed 's/contend.2M.vvar/first.timestamp/' longtail.json > first2.json
 expect 1 'first.timestamp p99 .*WORSE' "a longer tail of the first timestamp" \
 	first1.json first2.json
 
+# --- the summary -----------------------------------------------------------
+
+# Names that it knows, in place of those made here
+claim()
+{
+	sed "s/fault.vvar/$1/" "$2"
+}
+for i in 1 2 3; do
+	claim exec.fork_exit fork$i.json > claim$i.json
+done
+make_json fork4.json seed=23 fault=163000 walk=0.01
+claim exec.fork_exit fork4.json > claim4.json
+expect 0 'fork and exit .* 1\.01 .* same +noise 1%$' \
+	"a hundredth more of what boots differ in is the same" \
+	--summary claim1.json claim2.json
+expect 1 'fork and exit .* 1\.15 .* WORSE +noise 1%$' "... and 15 are worse" \
+	--summary claim1.json claim3.json
+expect 0 'fork and exit .* 0\.99 .* same ' "a hundredth less is no gain" \
+	--summary claim1.json claim4.json
+expect 1 'a vvar page .* 942 +943 +1\.00 .* WORSE +exact$' \
+	"one instruction more is worse" --summary good.json exact.json
+claim fault.zero good.json > zero.json
+make_json twice.json seed=24 fault=1903
+expect 0 'zero page +2\.02 +1 +0\.50 +times +better +exact$' \
+	"beside the zero page" --summary --metric 'fault.*' twice.json zero.json -- \
+	good.json zero.json
+expect 0 'contended, p50 .* 1\.00 .* same +noise 1[0-9][0-9]%$' \
+	"times, of one boot" --summary good.json good2.json
+expect 1 ' p99 .* WORSE ' "a longer tail" --summary tail.json longtail.json
+expect 2 'nothing of what the summary' "nothing that it knows" \
+	--summary shown1.json --metric 'overhead.*' shown2.json
+make_json hpet0.json clock=hpet
+expect 3 'not comparable' "two clocksources" --summary good.json hpet0.json
+[ "$(vvar-compare --summary good.json good2.json | wc -l)" -le 12 ] && ok=0 || ok=1
+result $ok "a dozen lines"
+
 # --- neither fires on noise nor sleeps ----------------------------------------
 
 # As in a comparison of two kernels: 50 metrics more that have not changed

@@ -153,8 +153,9 @@ $(OUT)/initramfs.cpio: $(OUT)/tools/guest-init
 	@cp $< $(OUT)/initramfs/init
 	@cd $(OUT)/initramfs && echo init | cpio -o -H newc --quiet > $@
 
-$(OUT)/vvar-compare: tools/vvar/vvar-compare.c tools/vvar/vvar-compare-stats.c \
-		tools/vvar/vvar-compare-stats.h
+COMPARE = $(filter-out %-test.c,$(wildcard tools/vvar/vvar-compare*.c))
+
+$(OUT)/vvar-compare: $(COMPARE) $(wildcard tools/vvar/vvar-compare*.h)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -o $@ $(filter %.c,$^) -ljansson -lm
 

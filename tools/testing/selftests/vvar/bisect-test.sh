@@ -179,8 +179,7 @@ small()
 {
 	if [ -z "${VVAR_COMPARE:-}" ]; then
 		VVAR_COMPARE=$tmp/vvar-compare
-		(cd "$top/tools/vvar" && ${CC:-cc} -O2 -o "$VVAR_COMPARE" \
-			vvar-compare.c vvar-compare-stats.c -ljansson -lm)
+		make -s -C "$top" OUT="$tmp" "$VVAR_COMPARE"
 	fi
 	OUT=$tmp/build
 	export VVAR_COMPARE OUT

@@ -10,9 +10,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 bin=${1:-$tmp}
 if [ $# = 0 ]; then
+	make -s -C "$top" OUT="$tmp" "$tmp/vvar-compare"
 	(cd "$top/tools/vvar" &&
-	 ${CC:-cc} -O2 -o "$tmp/vvar-compare" vvar-compare.c \
-		vvar-compare-stats.c -ljansson -lm &&
 	 ${CC:-cc} -O2 -o "$tmp/vvar-compare-test" vvar-compare-test.c \
 		vvar-compare-stats.c -lm)
 fi

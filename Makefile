@@ -49,6 +49,8 @@ help:
 ## Build and measure
 ##   make bench       build stock and patched, boot both, say in a dozen lines what
 ##                    is better, the same, worse  [FULL=1: print the table too]
+##   make check       before each commit: KUnit, our selftests, the recorded counts
+##                    and checkpatch, in a few minutes
 ##   make test        all that CI runs; ends in "N passed, N failed", and in what
 ##                    was skipped, with the reason
 ##   make shell       a root shell in a guest         [GUEST="--kernel stock --rw DIR"]
@@ -183,9 +185,12 @@ tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare $(OUT)/vvar-latency \
 
 # --- what people type ------------------------------------------------------
 
-.PHONY: bench test kunit selftests
+.PHONY: bench check test kunit selftests
 bench: kernel-stock kernel-vvar perf tools
 	@scripts/bench
+
+check: kernel-stock kernel-vvar perf tools
+	@scripts/test --quick
 
 test: kernel-stock kernel-vvar perf tools
 	@scripts/deps gdb linux-perf

@@ -79,7 +79,8 @@ help:
 ##   make trace       where a first touch spends its time
 ##   make trace-cost  instructions of the tracepoints that are off
 ##   make locks       the locks of one first touch, stock beside ours
-##   make report      an HTML page from the last bench
+##   make report      an HTML page from the last bench, and README's pictures
+##                    from results/
 ##   make compare     two revisions of this repository [A=rev B=rev]
 ##   make baseline    measure, and record the figures in results/
 ##   make bisect-test  do bisecting and comparing find what is planted in kernels?
@@ -331,6 +332,7 @@ compare:
 report: $(OUT)/vvar-compare
 	@scripts/deps gnuplot-nox
 	@scripts/report -o $(OUT)/report.html
+	@[ $(KERNEL) != 6.12 ] || scripts/report --pictures results
 
 baseline: bench-json
 	@scripts/baseline record

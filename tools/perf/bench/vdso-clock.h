@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * perf bench vdso-clock: what the front end (vdso-clock.c), the measuring code
- * (vdso-clock-probe.c) and the helper programs (vdso-clock-helper.c) share.
+ * and the helper programs (vdso-clock/) share.
  *
  * The measuring code links with libc only, so that the same source also builds as a
  * 32-bit and as a static program.

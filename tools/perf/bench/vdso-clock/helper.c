@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "vdso-clock.h"
+#include "../vdso-clock.h"
 
 /* Until somebody has looked at this process */
 static int stop_if(const char *arg)

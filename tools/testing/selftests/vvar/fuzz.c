@@ -36,6 +36,7 @@
 
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
+#include "number.h"
 
 #ifndef ARCH_MAP_VDSO_X32
 #define ARCH_MAP_VDSO_X32	0x2001
@@ -834,20 +835,6 @@ static unsigned long read_taint(void)
 	return bits;
 }
 
-static unsigned long parse_number(const char *text, const char *what)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 0);
-	if (errno || !*text || *end || *text == '-') {
-		fprintf(stderr, "fuzz: %s '%s': not a number\n", what, text);
-		exit(2);
-	}
-	return n;
-}
-
 static void print_usage(FILE *to)
 {
 	fprintf(to,
@@ -870,13 +857,13 @@ int main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "s:n:r:vh")) != -1) {
 		switch (opt) {
 		case 's':
-			seed = parse_number(optarg, "seed");
+			seed = parse_number(optarg, "seed", 0, ULONG_MAX);
 			break;
 		case 'n':
-			nr = parse_number(optarg, "calls");
+			nr = parse_number(optarg, "calls", 0, ULONG_MAX);
 			break;
 		case 'r':
-			first = parse_number(optarg, "round");
+			first = parse_number(optarg, "round", 0, ULONG_MAX);
 			one = true;
 			break;
 		case 'v':

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "areas.h"
+#include "number.h"
 
 #define REPLACE		"/sys/kernel/debug/vvar/replace"
 /* The slot that is replaced there; its last word is 0, or else that of a page */
@@ -187,8 +188,10 @@ static uint64_t replace(int fd)
 
 int main(int argc, char **argv)
 {
-	unsigned int nr = argc > 1 ? atoi(argv[1]) : 2000;
-	unsigned int rounds = argc > 2 ? atoi(argv[2]) : 20;
+	unsigned int nr = argc > 1 ?
+		parse_number(argv[1], "processes", 1, INT_MAX) : 2000;
+	unsigned int rounds = argc > 2 ?
+		parse_number(argv[2], "rounds", 1, MAX_REPLACES) : 20;
 	static uint64_t mapped[MAX_REPLACES], unmapped[MAX_REPLACES];
 	const bool alone = argc == 4 && !strcmp(argv[3], "alone");
 	const struct area *vvar;
@@ -197,7 +200,7 @@ int main(int argc, char **argv)
 	int fd, status;
 	pid_t pid;
 
-	if (argc > 3 + alone || !nr || !rounds || rounds > MAX_REPLACES) {
+	if (argc > 3 + alone) {
 		fprintf(stderr, "usage: replace_wait [PROCESSES [REPLACES [alone]]]\n");
 		return 2;
 	}

@@ -40,6 +40,7 @@
 
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
+#include "number.h"
 
 #ifndef ARCH_MAP_VDSO_X32
 #define ARCH_MAP_VDSO_X32	0x2001
@@ -1738,20 +1739,6 @@ static void choose_jobs(char *list)
 	}
 }
 
-static unsigned long parse_number(const char *text, const char *what)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 0);
-	if (errno || !*text || *end || *text == '-') {
-		fprintf(stderr, "stress: %s '%s': not a number\n", what, text);
-		exit(2);
-	}
-	return n;
-}
-
 /* -a: has each event that there is been seen, some page reclaimed, and huge ones made? */
 static bool all_seen(const struct resources *then)
 {
@@ -1893,7 +1880,7 @@ int main(int argc, char **argv)
 			chosen = true;
 			break;
 		case 's':
-			seed = parse_number(optarg, "seed");
+			seed = parse_number(optarg, "seed", 0, ULONG_MAX);
 			break;
 		default:
 			fprintf(stderr,
@@ -1905,7 +1892,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		seconds = parse_number(argv[optind++], "duration in seconds");
+		seconds = parse_number(argv[optind++], "duration in seconds",
+				       0, ULONG_MAX);
 	if (optind < argc || !seconds || seconds > 1000000) {
 		fprintf(stderr,
 			"stress: one duration, 1 to 1000000 seconds, is wanted\n");

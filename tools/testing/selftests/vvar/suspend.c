@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "clocksource.h"
+#include "number.h"
 
 #define READERS		4
 #define LIMIT		300
@@ -106,13 +107,14 @@ static long suspends(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long times = argc > 1 ? strtoul(argv[1], NULL, 10) : 3;
+	unsigned long times = argc > 1 ?
+		parse_number(argv[1], "times", 1, 1000) : 3;
 	unsigned int i, s, n, nr = 0;
 	pid_t pid[READERS];
 	struct areas as;
 	int status;
 
-	if (argc > 2 || !times || times > 1000) {
+	if (argc > 2) {
 		fprintf(stderr, "usage: suspend [TIMES], 1 to 1000\n");
 		return 2;
 	}

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 
 #include "clocksource.h"
+#include "number.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME	0x80
@@ -336,15 +337,9 @@ int main(int argc, char **argv)
 	struct sched_param fifo = { .sched_priority = 1 };
 	bool look, moving;
 	int64_t began;
-	char *end;
 
 	if (argc == 2) {
-		switches = strtoul(argv[1], &end, 10);
-		if (end == argv[1] || *end || !switches || switches > 1000000) {
-			fprintf(stderr, "switch: '%s': not a number from 1 to 1000000\n",
-				argv[1]);
-			return 2;
-		}
+		switches = parse_number(argv[1], "switches", 1, 1000000);
 	} else if (argc > 2) {
 		fprintf(stderr, "usage: switch [SWITCHES]\n");
 		return 2;

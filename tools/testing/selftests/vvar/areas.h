@@ -84,6 +84,15 @@ static inline const struct area *areas_named(const struct areas *as,
 	return NULL;
 }
 
+/* The page that debugfs vvar/replace replaces: hvclock's, which has moved in 7.3 */
+static inline unsigned long areas_replaced(const struct areas *as)
+{
+	const struct area *vvar = areas_named(as, "[vvar]");
+	const struct area *vclock = areas_named(as, "[vvar_vclock]");
+
+	return vclock ? vclock->start + AREAS_PAGE : vvar->start + 2 * AREAS_PAGE;
+}
+
 /*
  * Replace this process's areas by new ones that nobody has touched, of the
  * image that @map (AREAS_MAP_*) asks for, where the old ones were if there is

@@ -26,8 +26,7 @@
 #include "number.h"
 
 #define REPLACE		"/sys/kernel/debug/vvar/replace"
-/* The slot that is replaced there; its last word is 0, or else that of a page */
-#define SLOT		2
+/* The last word of what is replaced there is 0, or else that of a page */
 #define VVAR_DEAD	0x44414544UL
 #define MAX_SAMPLES	200000
 #define MAX_REPLACES	1000
@@ -194,7 +193,6 @@ int main(int argc, char **argv)
 		parse_number(argv[2], "rounds", 1, MAX_REPLACES) : 20;
 	static uint64_t mapped[MAX_REPLACES], unmapped[MAX_REPLACES];
 	const bool alone = argc == 4 && !strcmp(argv[3], "alone");
-	const struct area *vvar;
 	struct areas as;
 	unsigned int i;
 	int fd, status;
@@ -209,8 +207,7 @@ int main(int argc, char **argv)
 		fail(REPLACE);
 	if (!areas_find(&as, 0))
 		fail("/proc/self/maps");
-	vvar = areas_named(&as, "[vvar]");
-	slot_page = (char *)vvar->start + SLOT * AREAS_PAGE;
+	slot_page = (char *)areas_replaced(&as);
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (sh == MAP_FAILED)

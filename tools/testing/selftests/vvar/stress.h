@@ -18,8 +18,7 @@
 #define CLOCKSOURCE		"/sys/devices/system/clocksource/clocksource0/"
 #define REPLACE			"/sys/kernel/debug/vvar/replace"
 #define MIN_FREE		"/proc/sys/vm/min_free_kbytes"
-/* The slot that is replaced there; the last word of what it shows is 0 or this */
-#define REPLACED_SLOT		2
+/* The last word of what is replaced there is 0 or this */
 #define VVAR_LIVE		0x4556494cUL
 #define PAGE_CACHE_BYTES	(8UL << 20)
 /* A time namespace's offset: far from what else the clock could show */

@@ -25,7 +25,7 @@ void job_read(void)
 	}
 }
 
-/* Map vDSO and vvar afresh where they were, and touch: no access may fail */
+/* Map vDSO and vvar afresh in one place, and touch: no access may fail */
 void job_touch(void)
 {
 	static const struct {
@@ -41,6 +41,10 @@ void job_touch(void)
 	long ret;
 
 	munmap((void *)base, vd.len);
+	/* Images differ in length: a hole that any of them fits into */
+	base = (unsigned long)mmap(NULL, 2 * vd.len, PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap((void *)base, 2 * vd.len);
 	while (!stopping()) {
 		i = n++ % 8;		/* mostly the 64-bit one */
 		if (i >= ARRAY_SIZE(images) || missing[i])

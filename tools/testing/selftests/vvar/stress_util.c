@@ -12,6 +12,7 @@
 
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
+#include "areas.h"
 #include "stress.h"
 
 long page;
@@ -245,6 +246,7 @@ void find_vdso(void)
 void find_touchable(void)
 {
 	struct sigaction sa = { .sa_handler = SIG_DFL };
+	struct areas as;
 	size_t off, i;
 	int status;
 	pid_t pid;
@@ -267,8 +269,8 @@ void find_touchable(void)
 	}
 	if (!vd.nr_touch || vd.touch[0] != vd.time)
 		ksft_exit_fail_msg("the first page of [vvar] cannot be read\n");
-	if (!access(REPLACE, W_OK))
-		vd.replaced = vd.time + REPLACED_SLOT * page;
+	if (!access(REPLACE, W_OK) && areas_find(&as, 0))
+		vd.replaced = areas_replaced(&as) - vd.base;
 }
 
 /* Wait for a child that must end with status 0, or by a SIGKILL of ours; was there one? */

@@ -164,7 +164,7 @@ $(OUT)/vvar-compare: $(COMPARE) $(wildcard tools/vvar/vvar-compare*.h)
 
 LATENCY_LIBS = libtracecmd libtracefs libtraceevent jansson
 LATENCY = $(addprefix tools/vvar/vvar-latency,.c -read.c -report.c -record.c \
-	-live.c -touch.c)
+	-live.c -util.c -touch.c)
 
 $(OUT)/vvar-latency: $(LATENCY) tools/vvar/vvar-latency.h
 	@mkdir -p $(@D)

@@ -898,23 +898,6 @@ static int check_result(const struct reader *r, const char *file)
 	return 0;
 }
 
-/* What a trace clock counts, or NULL if that is no time */
-const char *clock_unit(const char *clock)
-{
-	static const char * const in_ns[] = {
-		"local", "global", "uptime", "perf", "mono", "mono_raw", "boot",
-		"tai", "tsc2nsec"
-	};
-	unsigned int i;
-
-	for (i = 0; i < sizeof(in_ns) / sizeof(*in_ns); i++)
-		if (!strcmp(clock, in_ns[i]))
-			return "ns";
-	if (!strcmp(clock, "counter"))
-		return NULL;
-	return strcmp(clock, "x86-tsc") ? UNIT_UNKNOWN : "cycles";
-}
-
 /* Where record did not say it, the clock of the file does */
 static int set_unit(struct reader *r, const char *file)
 {

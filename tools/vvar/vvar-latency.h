@@ -91,11 +91,14 @@ struct trace {
 	u64	clamped;	/* faults that took less than that */
 };
 
+/* ---- the commands, which know nothing of each other: vvar-latency-read.c ---- */
+
 int trace_read(struct trace *t, const char *file, unsigned int top, bool all,
 	       bool raw);
 void trace_free(struct trace *t);
 void trace_set_env(struct trace *t, const char *s);
-const char *clock_unit(const char *clock);
+
+/* ---- vvar-latency-report.c ---- */
 
 enum group_by { BY_AREA, BY_PAGE, BY_PATH, BY_COMM, BY_CPU, NR_BY };
 
@@ -107,9 +110,13 @@ int report_json(struct trace *t, enum group_by by);
 int report_svg(struct trace *t, unsigned int n, const char *file);
 int report_outside(struct trace *t, const char *file);
 
+/* ---- vvar-latency-record.c, vvar-latency-live.c ---- */
+
 int cmd_record(int argc, char **argv);
 int cmd_hist(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
+
+/* ---- below them: vvar-latency-util.c ---- */
 
 /* Reports on stderr. Always -1, or with a status as the exit status. */
 __printf(1, 2) int vvar_err(const char *fmt, ...);
@@ -119,6 +126,7 @@ bool env_valid(const char *s, unsigned int nr);
 void *must(void *p);
 /* Is tracefs there, and may we? The directory, or NULL after a message. */
 const char *need_tracefs(void);
+const char *clock_unit(const char *clock);
 
 /* ---- first touches, vvar-latency-touch.c ---- */
 

@@ -163,11 +163,13 @@ static struct race *race_start(struct kunit *test)
 	return r;
 }
 
-/* Have all of them begun, or failed to for too long? */
+/* Has all begun that race_end() wants to have seen, or failed to for too long? */
 static bool racing(struct race *r)
 {
 	return (atomic_long_read(&r->begun) == RACE_FAULTERS &&
-		atomic_long_read(&r->replaces)) ||
+		atomic_long_read(&r->replaces) &&
+		(!IS_ENABLED(CONFIG_PER_VMA_LOCK) ||
+		 atomic_long_read(&r->vma_locked))) ||
 	       time_after(jiffies, r->start + 30 * HZ);
 }
 

@@ -79,6 +79,7 @@ help:
 ##   make trace       where a first touch spends its time
 ##   make trace-cost  instructions of the tracepoints that are off
 ##   make locks       the locks of one first touch, stock beside ours
+##   make lines       the cache lines that CPUs fight over, stock beside ours
 ##   make report      an HTML page from the last bench, and README's pictures
 ##                    from results/
 ##   make compare     two revisions of this repository [A=rev B=rev]
@@ -180,9 +181,30 @@ $(OUT)/vvar-cachetypes: tools/vvar/vvar-cachetypes.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -o $@ $<
 
+LINES_PLUGIN = $(addprefix tools/vvar/vvar-lines-,plugin.c ram.c sym.c)
+
+$(OUT)/vvar-lines.so: $(LINES_PLUGIN) tools/vvar/vvar-lines-plugin.h \
+		tools/vvar/vvar-lines.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -fvisibility=hidden -fPIC -shared -o $@ $(filter %.c,$^)
+
+$(OUT)/vvar-lines: tools/vvar/vvar-lines.c tools/vvar/vvar-lines-sym.c \
+		tools/vvar/vvar-lines-plugin.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -o $@ $(filter %.c,$^) -ljansson
+
+# The same program, to be forked with libc mapped and to be executed without
+$(OUT)/vvar-lines-stamp: LDFLAGS_LINES = -static
+$(OUT)/vvar-lines-load $(OUT)/vvar-lines-stamp: tools/vvar/vvar-lines-load.c \
+		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h \
+		tools/vvar/vvar-lines.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_HOST) -pthread $(LDFLAGS_LINES) -o $@ $(filter %.c,$^)
+
 .PHONY: tools
 tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare $(OUT)/vvar-latency \
-	$(OUT)/vvar-latency-load $(OUT)/vvar-cachetypes
+	$(OUT)/vvar-latency-load $(OUT)/vvar-cachetypes \
+	$(OUT)/vvar-lines $(addprefix $(OUT)/vvar-lines,.so -load -stamp)
 
 # --- what people type ------------------------------------------------------
 
@@ -272,7 +294,7 @@ stress: selftests-build
 fuzz: selftests-build
 	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)
 
-.PHONY: cachetypes trace trace-cost locks planted kunit-matrix
+.PHONY: cachetypes trace trace-cost locks lines planted kunit-matrix
 cachetypes: kernel-vvar tools
 	@scripts/cachetypes
 
@@ -284,6 +306,9 @@ trace-cost: kernel-vvar perf tools
 
 locks: kernel-debug-stock kernel-debug tools
 	@scripts/locks
+
+lines: kernel-stock kernel-vvar tools
+	@scripts/lines
 
 planted: kernel-vvar
 	@scripts/planted

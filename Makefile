@@ -184,7 +184,7 @@ $(OUT)/vvar-cachetypes: tools/vvar/vvar-cachetypes.c
 LINES_PLUGIN = $(addprefix tools/vvar/vvar-lines-,plugin.c ram.c sym.c)
 
 $(OUT)/vvar-lines.so: $(LINES_PLUGIN) tools/vvar/vvar-lines-plugin.h \
-		tools/vvar/vvar-lines.h
+		tools/vvar/vvar-lines-qemu.h tools/vvar/vvar-lines.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -fvisibility=hidden -fPIC -shared -o $@ $(filter %.c,$^)
 

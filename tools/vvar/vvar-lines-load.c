@@ -8,9 +8,10 @@
  *	expect GROUP OP N	so many lines have been planted
  *	lock GROUP OP NAME	the lock of an inode that is taken in it
  *
- * usage: vvar-lines-load [touch] [process]
+ * usage: vvar-lines-load [touch] [process] [unpaired]
  *   touch     first touches, the planted case
  *   process   fork, exit, exec
+ *   unpaired  an operation that does not end
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +36,8 @@
 
 enum {
 	OP_GETPPID = 1, OP_PLANTED, OP_VVAR, OP_TEXT, OP_ZERO, OP_LOOP,
-	OP_FORK, OP_EXIT, OP_EXEC, OP_AWAY, OP_MAP_SELF, OP_MAP_LIBC, OP_MAP_LD,
+	OP_FORK, OP_EXIT, OP_EXEC, OP_AWAY, OP_MAP_SELF, OP_MAP_STAMP, OP_MAP_LIBC,
+	OP_MAP_LD,
 };
 
 enum { ALONE = 1, BESIDE, SEPARATE, PREFORK, MOVED };
@@ -151,13 +153,13 @@ static void planted(bool first)
 	VVAR_LINES_END(OP_PLANTED);
 }
 
-/* A marker's number is a constant */
-#define TOUCH(op, p)					\
-do {							\
-	VVAR_LINES_BEGIN(op);				\
-	(void)*(const volatile char *)(p);		\
-	VVAR_LINES_END(op);				\
-} while (0)
+/* Inlined, so that the marker has a constant */
+static __always_inline void touch_as(int op, const volatile char *p)
+{
+	VVAR_LINES_BEGIN(op);
+	(void)*p;
+	VVAR_LINES_END(op);
+}
 
 static void first_touch(const struct room *r, int op)
 {
@@ -167,7 +169,7 @@ static void first_touch(const struct room *r, int op)
 		zero = touch_map_zero(r);
 		if (!zero)
 			die("mmap");
-		TOUCH(OP_ZERO, zero);
+		touch_as(OP_ZERO, zero);
 		munmap(zero, r->page);
 		return;
 	}
@@ -175,9 +177,9 @@ static void first_touch(const struct room *r, int op)
 	if (errno)
 		die("arch_prctl(ARCH_MAP_VDSO_64)");
 	if (op == OP_VVAR)
-		TOUCH(OP_VVAR, r->at + r->time);
+		touch_as(OP_VVAR, r->at + r->time);
 	else
-		TOUCH(OP_TEXT, r->at + r->vvar);
+		touch_as(OP_TEXT, r->at + r->vvar);
 	touch_unmap_vdso(r);
 }
 
@@ -194,45 +196,60 @@ static void mmap_loop(void)
 		die("mmap");
 }
 
-/* The file that this process has mapped and whose path has @part; for its lock's name */
-static void map_file(const char *part, int op)
+/* The file that this process has mapped whose path has @part */
+static const char *file_of(const char *part)
 {
-	char line[512], *path = NULL;
+	static char line[512];
 	FILE *f = fopen("/proc/self/maps", "re");
-	void *p;
-	int fd;
+	char *path = NULL;
 
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && !path && fgets(line, sizeof(line), f)) {
 		path = strchr(line, '/');
-		if (path && strstr(path, part))
-			break;
-		path = NULL;
+		if (path && !strstr(path, part))
+			path = NULL;
 	}
 	if (f)
 		fclose(f);
-	if (!path)
-		return;
+	if (!path) {
+		fprintf(stderr, "vvar-lines-load: no %s in /proc/self/maps\n", part);
+		exit(1);
+	}
 	path[strcspn(path, "\n")] = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return path;
+}
+
+static __always_inline void *map_as(int op, int fd)
+{
+	void *p;
+
+	VVAR_LINES_BEGIN(op);
+	p = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+	VVAR_LINES_END(op);
+	return p;
+}
+
+/* Takes its i_mmap_rwsem, which is how that gets a name */
+static void map_file(const char *path, int op)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p;
+
 	switch (op) {
 	case OP_MAP_SELF:
-		VVAR_LINES_BEGIN(OP_MAP_SELF);
-		p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-		VVAR_LINES_END(OP_MAP_SELF);
+		p = map_as(OP_MAP_SELF, fd);
+		break;
+	case OP_MAP_STAMP:
+		p = map_as(OP_MAP_STAMP, fd);
 		break;
 	case OP_MAP_LIBC:
-		VVAR_LINES_BEGIN(OP_MAP_LIBC);
-		p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-		VVAR_LINES_END(OP_MAP_LIBC);
+		p = map_as(OP_MAP_LIBC, fd);
 		break;
 	default:
-		VVAR_LINES_BEGIN(OP_MAP_LD);
-		p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-		VVAR_LINES_END(OP_MAP_LD);
+		p = map_as(OP_MAP_LD, fd);
 	}
 	if (p == MAP_FAILED)
 		die(path);
-	munmap(p, 4096);
+	munmap(p, 1);
 	close(fd);
 }
 
@@ -260,13 +277,16 @@ static void operate(struct room *r, int op, bool first)
 		mmap_loop();
 		break;
 	case OP_MAP_SELF:
-		map_file("vvar-lines-load", op);
+		map_file(file_of("/vvar-lines-load"), op);
+		break;
+	case OP_MAP_STAMP:
+		map_file(stamp, op);
 		break;
 	case OP_MAP_LIBC:
-		map_file("/libc.so", op);
+		map_file(file_of("/libc.so"), op);
 		break;
 	case OP_MAP_LD:
-		map_file("/ld-linux", op);
+		map_file(file_of("/ld-linux"), op);
 		break;
 	default:
 		if (!r->at) {
@@ -487,7 +507,9 @@ static void touches(void)
 static void processes(void)
 {
 	static const int ops[] = { OP_FORK, OP_EXEC, OP_AWAY, 0 };
-	static const int files[] = { OP_MAP_SELF, OP_MAP_LIBC, OP_MAP_LD, 0 };
+	static const int files[] = {
+		OP_MAP_SELF, OP_MAP_STAMP, OP_MAP_LIBC, OP_MAP_LD, 0
+	};
 	int i;
 
 	for (i = SEPARATE; i <= MOVED; i++) {
@@ -498,6 +520,7 @@ static void processes(void)
 		printf("with %d %d %d\n", i, OP_AWAY, OP_FORK);
 	}
 	printf("lock %d %d i_mmap_rwsem of the program\n", ALONE, OP_MAP_SELF);
+	printf("lock %d %d i_mmap_rwsem of the executed\n", ALONE, OP_MAP_STAMP);
 	printf("lock %d %d i_mmap_rwsem of libc\n", ALONE, OP_MAP_LIBC);
 	printf("lock %d %d i_mmap_rwsem of ld.so\n", ALONE, OP_MAP_LD);
 	VVAR_LINES_GROUP(ALONE);
@@ -550,6 +573,8 @@ int main(int argc, char **argv)
 			touches();
 		} else if (!strcmp(argv[i], "process")) {
 			processes();
+		} else if (!strcmp(argv[i], "unpaired")) {
+			VVAR_LINES_BEGIN(OP_GETPPID);
 		} else {
 			fprintf(stderr, "vvar-lines-load: unknown argument '%s'\n",
 				argv[i]);

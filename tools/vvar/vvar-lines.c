@@ -13,14 +13,15 @@
 #include "vvar-lines-plugin.h"
 
 static const char usage[] =
-"usage: vvar-lines [--json|--tsv] [--all] [--warm N] [--ns-line NS] [--ns-insn NS]\n"
-"                  LABEL=PREFIX...\n"
+"usage: vvar-lines [--json|--tsv] [--all] [--unnamed] [--warm N]\n"
+"                  [--ns-line NS] [--ns-insn NS] LABEL=PREFIX...\n"
 "\n"
 "PREFIX.lines is what the plugin has recorded, PREFIX.names what the program has\n"
 "printed, PREFIX.map the System.map. Of one label the first that has an operation\n"
 "counts.\n"
 "\n"
 "  --all      every line by name, with the functions that touch it\n"
+"  --unnamed  operations without a name, too\n"
 "  --warm     rounds that do not count (default 2)\n"
 "  --ns-line, --ns-insn\n"
 "             what a line that another CPU has costs, and an instruction (100, 0.3)\n";
@@ -30,7 +31,7 @@ static const char usage[] =
 #define OURS	4
 #define OTHERS	8
 
-#define NODE_SIZE	0x2000	/* of struct pglist_data, at least */
+#define NODE_SIZE	0x4000	/* of struct pglist_data, at least */
 
 struct touched {
 	u64	nr, vaddr;
@@ -142,15 +143,21 @@ static void *must(void *p)
 	return p;
 }
 
-/* Room for one more in an array of @n, in steps of powers of two */
-static void *grow(void *p, u32 n, size_t size)
+/* One more in an array of @n, which grows by powers of two */
+static void *more(void *array, u32 *n, size_t size)
 {
-	if (n & (n - 1) || (n && n < 16))
-		return p;
-	return must(realloc(p, (n < 16 ? 16 : 2 * (size_t)n) * size));
+	char *p;
+
+	memcpy(&p, array, sizeof(p));
+	if (!(*n & (*n - 1)) && (!*n || *n >= 16)) {
+		p = must(realloc(p, (*n < 16 ? 16 : 2 * (size_t)*n) * size));
+		memcpy(array, &p, sizeof(p));
+	}
+	return p + (*n)++ * size;
 }
 
-#define MORE(array, n)	((array) = grow(array, n, sizeof(*(array))), &(array)[(n)++])
+#define MORE(array, n)	\
+	((__typeof__(array))more(&(array), &(n), sizeof((array)[0])))
 
 /* ---- reading ---- */
 
@@ -247,6 +254,18 @@ static struct op *op_of(struct run *r, int group, int op)
 	return NULL;
 }
 
+static struct op *op_new(struct run *r, int group, int nr)
+{
+	struct op *op = MORE(r->op, r->nr_ops);
+
+	memset(op, 0, sizeof(*op));
+	op->group = group;
+	op->op = nr;
+	op->with = nr;
+	op->expect = -1;
+	return op;
+}
+
 static const struct slab *slab_of(const struct run *r, u64 paddr)
 {
 	u64 pfn = paddr >> 12;
@@ -309,7 +328,8 @@ static void read_names(struct run *r)
 					    r->nr_locks == 32)
 						continue;
 					r->lock[r->nr_locks].nr = in->hold[k].nr;
-					strcpy(r->lock[r->nr_locks++].name, rest);
+					snprintf(r->lock[r->nr_locks++].name, 64,
+						 "%.63s", rest);
 				}
 			}
 			continue;
@@ -319,13 +339,8 @@ static void read_names(struct run *r)
 			if (op)
 				die("%s: operation %d of group %d is named twice",
 				    file, nr, group);
-			op = MORE(r->op, r->nr_ops);
-			memset(op, 0, sizeof(*op));
-			op->group = group;
-			op->op = nr;
-			op->with = nr;
-			op->expect = -1;
-			strcpy(op->name, rest);
+			op = op_new(r, group, nr);
+			snprintf(op->name, sizeof(op->name), "%s", rest);
 		} else if (op && !strcmp(what, "with")) {
 			op->with = atoi(rest);
 		} else if (op && !strcmp(what, "expect")) {
@@ -333,6 +348,25 @@ static void read_names(struct run *r)
 		}
 	}
 	fclose(f);
+}
+
+static void name_all(struct run *r)
+{
+	u32 i;
+
+	for (i = 0; i < r->nr_inst; i++) {
+		const struct inst *in = &r->inst[i];
+		struct op *op;
+
+		if (op_of(r, in->group, in->op))
+			continue;
+		op = op_new(r, in->group, in->op);
+		if (in->group)
+			snprintf(op->name, sizeof(op->name), "operation %d of group %d",
+				 in->op, in->group);
+		else
+			snprintf(op->name, sizeof(op->name), "operation %d", in->op);
+	}
 }
 
 static void run_read(struct run *r, char *arg)
@@ -726,7 +760,7 @@ static u32 names_of(const struct row *row, struct named **names)
 			;
 		if (k == n) {
 			m = MORE(*names, n);
-			strcpy(m->name, name);
+			snprintf(m->name, sizeof(m->name), "%s", name);
 			m->n = 0;
 			m->ours = c->ours;
 		}
@@ -845,15 +879,17 @@ static void print_paper(const struct row *rows, u32 nr, const char *label,
 	if (!a || (second && !b))
 		return;
 	n = locks_of(a, b, &locks);
-	for (i = 0; i < n && (shown < 5 || locks[i].ours); i++) {
+	for (i = 0; i < n; i++) {
 		const struct lock_sum *l = &locks[i];
 
+		if (shown == 5 && !l->ours)
+			continue;
 		line_name(a->run, l->nr, l->vaddr, true, name, sizeof(name));
 		printf("%-18s %-12s %s%-38s %6.2f %8.0f %7.1f %8.0f %8.2f\n", what,
 		       label, l->ours ? "*" : " ", l->ours ? "vvar's i_mmap_rwsem" : name,
 		       l->taken / 100.0, l->insns, l->lines, hold_ns(l),
 		       1000 / hold_ns(l));
-		shown++;
+		shown += !l->ours;
 	}
 	free(locks);
 }
@@ -906,7 +942,10 @@ static void print_text(const struct row *rows, u32 n, const struct run *runs,
 				print_names(&rows[k]);
 		}
 	}
-	printf("\nOn paper: what one operation does under each lock, and how many a second a machine\n"
+	for (k = 0; k < nr_labels && !row_of(rows, n, labels[k], "fork"); k++)
+		;
+	if (k < nr_labels)
+		printf("\nOn paper: what one operation does under each lock, and how many a second a machine\n"
 	       "can do for its sake, however many CPUs it has: %.1f ns an instruction, %.0f ns a shared\n"
 	       "line. (* ours)\n"
 	       "%-18s %-12s  %-38s %6s %8s %7s %8s %8s\n", ns_insn, ns_line,
@@ -997,7 +1036,7 @@ static double number(const char *option, const char *s)
 
 int main(int argc, char **argv)
 {
-	bool json = false, tsv = false, all = false;
+	bool json = false, tsv = false, all = false, unnamed = false;
 	struct run *runs = NULL;
 	struct row *rows = NULL;
 	u32 nr_runs = 0, n = 0, k;
@@ -1010,6 +1049,8 @@ int main(int argc, char **argv)
 			tsv = true;
 		} else if (!strcmp(argv[i], "--all")) {
 			all = true;
+		} else if (!strcmp(argv[i], "--unnamed")) {
+			unnamed = true;
 		} else if (!strcmp(argv[i], "--warm")) {
 			warm = number("--warm", argv[i + 1]);
 			i++;
@@ -1034,9 +1075,10 @@ int main(int argc, char **argv)
 	for (k = 0; k < nr_runs; k++) {
 		u32 o;
 
+		if (unnamed)
+			name_all(&runs[k]);
 		if (!runs[k].nr_ops)
-			die("%s: %s.names names no operation", runs[k].label,
-			    runs[k].prefix);
+			die("%s: no operation was reached", runs[k].label);
 		for (o = 0; o < runs[k].nr_ops; o++) {
 			if (!row_of(rows, n, runs[k].label, runs[k].op[o].name)) {
 				struct row *row = MORE(rows, n);

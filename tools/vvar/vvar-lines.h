@@ -27,8 +27,9 @@
 
 /* nopl imm(%rax,%rax,1): eight bytes, 0f 1f 84 00 and the number */
 #define VVAR_LINES_MARK(kind, nr)					\
-	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0"	\
-		     : : "i" (VVAR_LINES_MAGIC | (kind) << 8 | (nr)) : "memory")
+	({ asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0"	\
+			: : "i" (VVAR_LINES_MAGIC | (kind) << 8 | (nr)) \
+			: "memory"); })
 
 #define VVAR_LINES_START()	VVAR_LINES_MARK(VVAR_LINES_K_START, 0)
 #define VVAR_LINES_STOP()	VVAR_LINES_MARK(VVAR_LINES_K_STOP, 0)

@@ -5,11 +5,16 @@
  * there is no folio to lock. One fault maps them all.
  */
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/init.h>
+#include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/rmap.h>
+#include <linux/sysfs.h>
 #include <linux/vvar_fault.h>
 
 #include <trace/events/vvar.h>
@@ -136,21 +141,79 @@ static const struct vm_operations_struct vdso_text_vm_ops = {
 };
 
 /**
- * vdso_text_register - make an image ready to be mapped
+ * vdso_text_copy - copy from an image, as it is mapped
  * @text: the image
+ * @buf: where to
+ * @off: where from
+ * @len: how many bytes, all of them inside the image
+ *
+ * Context: Any.
+ */
+void vdso_text_copy(const struct vdso_text *text, void *buf, size_t off,
+		    size_t len)
+{
+	size_t n;
+
+	for (; len; buf += n, off += n, len -= n) {
+		n = min(len, PAGE_SIZE - offset_in_page(off));
+		memcpy_from_page(buf, text->pages[off >> PAGE_SHIFT],
+				 offset_in_page(off), n);
+	}
+}
+
+static ssize_t vdso_text_read(struct file *file, struct kobject *kobj,
+			      const struct bin_attribute *attr, char *buf,
+			      loff_t off, size_t count)
+{
+	vdso_text_copy(attr->private, buf, off, count);
+	return count;
+}
+
+/*
+ * Tools get the bytes of an image here, and no file descriptor of what is mapped.
+ * At boot, one image after the other.
+ */
+static int __init vdso_text_show(struct vdso_text *text)
+{
+	static struct kobject *vdso_kobj __ro_after_init;
+
+	if (!vdso_kobj)
+		vdso_kobj = kobject_create_and_add("vdso", kernel_kobj);
+	if (!vdso_kobj)
+		return -ENOMEM;
+
+	sysfs_bin_attr_init(&text->attr);
+	text->attr.attr.name = text->abi;
+	text->attr.attr.mode = 0444;
+	text->attr.size = text->nr_pages << PAGE_SHIFT;
+	text->attr.private = text;
+	text->attr.read = vdso_text_read;
+	return sysfs_create_bin_file(vdso_kobj, &text->attr);
+}
+
+/**
+ * vdso_text_register - make an image ready to be mapped
+ * @text: the image, as it is going to be mapped, with its first six members set
  *
  * It gets a file of its own. Nobody takes a page of text back, so its VMAs are not
- * in the i_mmap: that would cost fork and exit for nothing.
+ * in the i_mmap: that would cost fork and exit for nothing. And it is shown in
+ * /sys/kernel/vdso.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM, or another error.
  */
-int vdso_text_register(struct vdso_text *text)
+int __init vdso_text_register(struct vdso_text *text)
 {
 	struct file *file = vvar_file_create(text->name);
+	int ret;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	ret = vdso_text_show(text);
+	if (ret) {
+		fput(file);
+		return ret;
+	}
 	text->file = file;
 	return 0;
 }

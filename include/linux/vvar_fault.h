@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/mm_types.h>
+#include <linux/sysfs.h>
 
 /*
  * The fault path computes the whole range of an area inside one page table,
@@ -51,19 +52,23 @@ struct vvar_area {
 /**
  * struct vdso_text - a vDSO image
  * @name:	name in /proc/PID/maps
+ * @abi:	name in /sys/kernel/vdso
  * @vm_flags:	flags of its VMAs beside those that text has
  * @pages:	its pages, which stay for as long as the kernel runs
  * @nr_pages:	how many
  * @mremap:	called when current has moved the mapping to @vma
  * @file:	private: the file behind it
+ * @attr:	private: what shows it to tools
  */
 struct vdso_text {
 	const char *name;
+	const char *abi;
 	vm_flags_t vm_flags;
 	struct page **pages;
 	unsigned long nr_pages;
 	int (*mremap)(struct vm_area_struct *vma);
 	struct file *file;
+	struct bin_attribute attr;
 };
 
 /* mm/vvar_fault.c */

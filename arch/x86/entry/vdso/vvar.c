@@ -194,6 +194,20 @@ static struct vdso_image_text {
 	struct vdso_text text;
 } vdso_texts[4] __ro_after_init;
 
+/* What uname and user space call it */
+static const char * __init vdso_abi(const struct vdso_image *image)
+{
+#ifdef CONFIG_X86_64
+	if (image == &vdso64_image)
+		return "x86_64";
+#endif
+#ifdef CONFIG_X86_X32_ABI
+	if (image == &vdsox32_image)
+		return "x32";
+#endif
+	return "i386";
+}
+
 /**
  * vdso_image_register - make an image ready for vdso_image_map()
  * @image: the image
@@ -213,6 +227,7 @@ void __init vdso_image_register(const struct vdso_image *image)
 	while (t->image)
 		t++;
 	t->text.name = "[vdso]";
+	t->text.abi = vdso_abi(image);
 	t->text.vm_flags = VM_SEALED_SYSMAP;
 	t->text.pages = pages;
 	t->text.nr_pages = nr;

@@ -25,6 +25,7 @@
 
 #include <linux/bpf.h>
 #include <linux/btf.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
 
@@ -32,6 +33,7 @@
 #include "areas.h"
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define IMAGES		"/sys/kernel/vdso"
 #define WORK_DIR	"/tmp/vvar-never-fd"
 #define WORK_FILE	WORK_DIR "/file"
 #define WORK_POINT	WORK_DIR "/point"
@@ -400,6 +402,66 @@ static void try_listing(int pid, const struct areas *as)
 		closedir(dir);
 	ksft_test_result(!bad && entries, "%s lists none (%u entries)\n",
 			 pid ? "map_files of another" : "map_files", entries);
+}
+
+/*
+ * The images that tools read are files of sysfs, other inodes than those of what is
+ * mapped: nobody maps, writes or runs them. The real file shows that one could.
+ */
+static void try_images(void)
+{
+	static const struct {
+		const char *name;
+		int prot, flags;
+	} maps[] = {
+		{ "private", PROT_READ, MAP_PRIVATE },
+		{ "private, executable", PROT_READ | PROT_EXEC, MAP_PRIVATE },
+		{ "private, writable", PROT_READ | PROT_WRITE, MAP_PRIVATE },
+		{ "shared", PROT_READ, MAP_SHARED },
+		{ "shared, executable", PROT_READ | PROT_EXEC, MAP_SHARED },
+	};
+	static const char * const places[] = { IMAGES, WORK_DIR };
+	unsigned int i, j, nr[2] = {}, refused[2] = {}, ways[2] = {}, bad = 0;
+	struct dirent *de;
+	struct statfs fs;
+	char path[300];
+	DIR *dir;
+	void *at;
+	int fd;
+
+	for (i = 0; i < ARRAY_LEN(places); i++) {
+		dir = opendir(places[i]);
+		while (dir && (de = readdir(dir))) {
+			if (de->d_type != DT_REG || !strcmp(de->d_name, "point"))
+				continue;
+			nr[i]++;
+			snprintf(path, sizeof(path), "%s/%s", places[i], de->d_name);
+			fd = open(path, O_RDONLY);
+			bad += !i && (fstatfs(fd, &fs) || fs.f_type != SYSFS_MAGIC);
+			for (j = 0; j < ARRAY_LEN(maps); j++) {
+				at = mmap(NULL, AREAS_PAGE, maps[j].prot,
+					  maps[j].flags, fd, 0);
+				ways[i]++;
+				refused[i] += at == MAP_FAILED;
+				if (at == MAP_FAILED)
+					continue;
+				munmap(at, AREAS_PAGE);
+				if (!i)
+					ksft_print_msg("%s mapped, %s\n", path,
+						       maps[j].name);
+			}
+			close(fd);
+			ways[i]++;
+			refused[i] += by_open(path, O_RDWR) != 0;
+			bad += !i && by_exec(path, 0) != EACCES;
+			bad += !i && !by_swapon(path, 0);
+		}
+		if (dir)
+			closedir(dir);
+	}
+	ksft_test_result(nr[0] && nr[1] == 1 && !bad && refused[0] == ways[0] &&
+			 !refused[1], IMAGES ": %u images, %u of %u ways refused, of a real file %u\n",
+			 nr[0], refused[0], ways[0], refused[1]);
 }
 
 static unsigned int count_fds(unsigned int *ours)
@@ -856,7 +918,7 @@ int main(int argc, char **argv)
 		ksft_exit_skip("needs root\n");
 	if (!areas_find(&as, 0))
 		ksft_exit_skip("no [vvar] and [vdso] in /proc/self/maps\n");
-	ksft_set_plan(3 * as.nr + 9);
+	ksft_set_plan(3 * as.nr + 10);
 	try_exe(argv[0]);
 	/* Mounts made here are nobody else's */
 	if (unshare(CLONE_NEWNS) ||
@@ -910,6 +972,7 @@ int main(int argc, char **argv)
 		 (long)anon[vdso - as.area], (long)file);
 
 	try_names();
+	try_images();
 	try_mount("vvarfs");
 	try_handles();
 	try_bpf(&as, (unsigned long)file);

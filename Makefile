@@ -77,6 +77,7 @@ help:
 ##   make coverage    lines and branches that KUnit and the selftests run
 ##   make cachetypes  which type each kind of page gets, and what the PTE says
 ##   make trace       where a first touch spends its time
+##   make vdso-top    who reads which clock how often, by bpftrace and by perf
 ##   make trace-cost  instructions of the tracepoints that are off
 ##   make locks       the locks of one first touch, stock beside ours
 ##   make lines       the cache lines that CPUs fight over, stock beside ours
@@ -293,6 +294,12 @@ stress: selftests-build
 
 fuzz: selftests-build
 	@scripts/guest $(GUEST) -- $(SELFTESTS)/fuzz -n $(CALLS)
+
+.PHONY: vdso-top
+vdso-top: tools
+	@scripts/deps bpftrace golang-go linux-perf
+	@scripts/kernel uprobes configs/uprobes.config
+	@scripts/vdso-top
 
 .PHONY: cachetypes trace trace-cost locks lines planted kunit-matrix
 cachetypes: kernel-vvar tools

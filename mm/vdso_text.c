@@ -15,6 +15,7 @@
 #include <linux/pgtable.h>
 #include <linux/rmap.h>
 #include <linux/sysfs.h>
+#include <linux/uprobes.h>
 #include <linux/vvar_fault.h>
 
 #include <trace/events/vvar.h>
@@ -132,7 +133,14 @@ static int vdso_text_mremap(struct vm_area_struct *vma)
 	return text->mremap(vma);
 }
 
+static struct address_space *vdso_text_mapping(const struct vm_area_struct *vma)
+{
+	return ((struct vdso_text *)vma->vm_private_data)->file->f_mapping;
+}
+
 static const struct vm_operations_struct vdso_text_vm_ops = {
+	/* Nobody takes text back: only uprobes look for its VMAs */
+	.mapping = IS_ENABLED(CONFIG_VDSO_UPROBES) ? vdso_text_mapping : NULL,
 	.fault = vdso_text_fault,
 	.map_pages = vdso_text_map_pages,
 	.name = vdso_text_name,
@@ -169,13 +177,15 @@ static ssize_t vdso_text_read(struct file *file, struct kobject *kobj,
 	return count;
 }
 
+static struct kobject *vdso_kobj;	/* /sys/kernel/vdso */
+
 /*
  * Tools get the bytes of an image here, and no file descriptor of what is mapped.
  * At boot, one image after the other.
  */
-static int __init vdso_text_show(struct vdso_text *text)
+static int vdso_text_show(struct vdso_text *text)
 {
-	static struct kobject *vdso_kobj __ro_after_init;
+	int ret;
 
 	if (!vdso_kobj)
 		vdso_kobj = kobject_create_and_add("vdso", kernel_kobj);
@@ -188,34 +198,46 @@ static int __init vdso_text_show(struct vdso_text *text)
 	text->attr.size = text->nr_pages << PAGE_SHIFT;
 	text->attr.private = text;
 	text->attr.read = vdso_text_read;
-	return sysfs_create_bin_file(vdso_kobj, &text->attr);
+	ret = sysfs_create_bin_file(vdso_kobj, &text->attr);
+	if (!ret && IS_ENABLED(CONFIG_VDSO_UPROBES))
+		vdso_uprobes_register(text, sysfs_get_dirent(vdso_kobj->sd,
+							     text->abi));
+	return ret;
 }
 
 /**
  * vdso_text_register - make an image ready to be mapped
  * @text: the image, as it is going to be mapped, with its first six members set
  *
- * It gets a file of its own. Nobody takes a page of text back, so its VMAs are not
- * in the i_mmap: that would cost fork and exit for nothing. And it is shown in
- * /sys/kernel/vdso.
+ * It gets a file of its own, and is shown in /sys/kernel/vdso.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM, or another error.
  */
-int __init vdso_text_register(struct vdso_text *text)
+int vdso_text_register(struct vdso_text *text)
 {
 	struct file *file = vvar_file_create(text->name);
 	int ret;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	text->file = file;
 	ret = vdso_text_show(text);
 	if (ret) {
 		fput(file);
-		return ret;
+		text->file = NULL;
 	}
-	text->file = file;
-	return 0;
+	return ret;
+}
+
+/* Of an image that is mapped nowhere: those of tests */
+void vdso_text_unregister(struct vdso_text *text)
+{
+	if (IS_ENABLED(CONFIG_VDSO_UPROBES))
+		vdso_uprobes_unregister(text);
+	sysfs_remove_bin_file(vdso_kobj, &text->attr);
+	fput(text->file);
+	text->file = NULL;
 }
 
 /**
@@ -239,8 +261,12 @@ struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
 					VM_MAYWRITE | VM_MAYEXEC |
 					text->vm_flags, text,
 					&vdso_text_vm_ops);
-	if (!IS_ERR(vma) && vvar_populate_on)
+	if (IS_ERR(vma))
+		return vma;
+	if (vvar_populate_on)
 		vdso_text_populate(vma);
+	if (IS_ENABLED(CONFIG_VDSO_UPROBES))
+		uprobe_mmap(vma);
 	return vma;
 }
 

@@ -47,9 +47,13 @@ struct address_space *vvar_view_mapping(const struct vm_area_struct *vma);
 void vvar_view_open(struct vm_area_struct *vma);
 unsigned long vvar_files_zap(struct vvar_files *files, pgoff_t pgoff, u64 word);
 
+struct kernfs_node;
 struct vdso_text;
 void vdso_text_copy(const struct vdso_text *text, void *buf, size_t off,
 		    size_t len);
+void vdso_text_unregister(struct vdso_text *text);
+void vdso_uprobes_register(struct vdso_text *text, struct kernfs_node *node);
+void vdso_uprobes_unregister(struct vdso_text *text);
 
 extern bool vvar_populate_on;
 extern bool vvar_locked;

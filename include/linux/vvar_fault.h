@@ -13,6 +13,9 @@
 #define VVAR_MAX_SLOTS	16
 
 struct file;
+struct inode;
+struct kernfs_node;
+struct page;
 struct time_namespace;
 struct vvar_files;
 
@@ -59,6 +62,8 @@ struct vvar_area {
  * @mremap:	called when current has moved the mapping to @vma
  * @file:	private: the file behind it
  * @attr:	private: what shows it to tools
+ * @node:	private: the same in sysfs, by which uprobes know it
+ * @next:	private: the next image that can be probed
  */
 struct vdso_text {
 	const char *name;
@@ -69,6 +74,8 @@ struct vdso_text {
 	int (*mremap)(struct vm_area_struct *vma);
 	struct file *file;
 	struct bin_attribute attr;
+	struct kernfs_node *node;
+	struct vdso_text *next;
 };
 
 /* mm/vvar_fault.c */
@@ -88,5 +95,27 @@ int vdso_text_register(struct vdso_text *text);
 struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
 				     struct vdso_text *text);
 bool vma_is_vdso_text(const struct vm_area_struct *vma);
+
+/* mm/vdso_uprobes.c */
+#ifdef CONFIG_VDSO_UPROBES
+bool inode_is_vdso_text(const struct inode *inode);
+struct inode *vdso_uprobe_inode(struct inode *inode, loff_t offset);
+struct page *vdso_uprobe_page(const struct inode *inode, pgoff_t index);
+#else
+static inline bool inode_is_vdso_text(const struct inode *inode)
+{
+	return false;
+}
+
+static inline struct inode *vdso_uprobe_inode(struct inode *inode, loff_t offset)
+{
+	return inode;
+}
+
+static inline struct page *vdso_uprobe_page(const struct inode *inode, pgoff_t index)
+{
+	return NULL;
+}
+#endif
 
 #endif /* _LINUX_VVAR_FAULT_H */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of vvar areas: what fails, and what that leaves behind. */
 #include <kunit/resource.h>
-#include <linux/file.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
@@ -164,14 +163,14 @@ static void vvar_oom_area_without_file_is_not_registered(struct kunit *test)
 
 static void vvar_oom_text_without_file_is_not_registered(struct kunit *test)
 {
-	struct vdso_text text = { .name = "x" };
+	struct vdso_text text = { .name = "x", .abi = "x" };
 	struct fail_call *f = vvt_fail_nth(test, "alloc_file_pseudo", 0, -ENFILE);
 
 	KUNIT_EXPECT_EQ(test, vdso_text_register(&text), -ENFILE);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	KUNIT_EXPECT_NULL(test, text.file);
 	KUNIT_ASSERT_EQ(test, vdso_text_register(&text), 0);
-	fput(text.file);
+	vdso_text_unregister(&text);
 }
 
 static void vvar_oom_map_leaves_no_link(struct kunit *test)

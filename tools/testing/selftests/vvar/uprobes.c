@@ -22,6 +22,7 @@
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
 #include "areas.h"
+#include "number.h"
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define IMAGE		"/sys/kernel/vdso/x86_64"
@@ -627,7 +628,7 @@ static void race(unsigned int times)
 
 int main(int argc, char **argv)
 {
-	unsigned int times = argc > 1 ? atoi(argv[1]) : 0;
+	unsigned int times = 0;
 	struct probe probe;
 	pthread_t thread;
 	int status, go[2];
@@ -639,6 +640,8 @@ int main(int argc, char **argv)
 	self = argv[0];
 	if (argc == 3 && !strcmp(argv[1], "read"))
 		return !load_image() || read_clock(atoi(argv[2]));
+	if (argc > 1)
+		times = parse_number(argv[1], "rounds", 1, UINT_MAX);
 
 	ksft_print_header();
 	type = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
@@ -652,7 +655,7 @@ int main(int argc, char **argv)
 	close(status);
 	if (status >= 0)
 		ksft_exit_skip("CONFIG_VDSO_UPROBES is off\n");
-	if (argc > 1) {
+	if (times) {
 		ksft_set_plan(1);
 		race(times);
 		ksft_finished();

@@ -325,11 +325,8 @@ static void resource_results(const struct resources *then,
 	must_be(after->huge - then->huge, "huge pages by faults", why);
 	must_be(after->collapsed - then->collapsed, "huge pages by collapse",
 		why);
-	/*
-	 * What runs beside us makes for some noise, and later kernels count those of
-	 * the kernel, which vmalloc() keeps.
-	 */
-	ksft_test_result(after->page_tables <= then->page_tables + 256,
+	/* What runs beside us makes for some noise */
+	ksft_test_result(after->page_tables <= then->page_tables + 64,
 			 "page tables: %lu kB before, %lu kB after\n",
 			 then->page_tables, after->page_tables);
 	/* Each CPU keeps up to 31 to itself, in both numbers */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of cache types (arch/x86/kernel/vvar_pat.c). */
 #include <linux/ioport.h>
+#include <linux/mm.h>
 #include <linux/string_choices.h>
 #include <linux/vdso_datastore.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit tests of x86's [vvar] and vDSO: each image. */
+#include <linux/mm.h>
 #include <linux/uaccess.h>
 #include <vdso/datapage.h>
 

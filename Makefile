@@ -28,6 +28,8 @@ export KBUILD_BUILD_HOST = vvar
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
+# Each target brings the same trees up to date; what is parallel is JOBS
+.NOTPARALLEL:
 
 PACKAGES = bc bison ccache cpio flex gcc gcc-multilib gnuplot-nox kmod libc6-dev \
 	libelf-dev libjansson-dev libssl-dev libtracecmd-dev libtraceevent-dev \
@@ -247,8 +249,8 @@ kunit: deps
 		--json=$(OUT)/kunit.json $(FILTER)
 
 selftests: kernel-stock kernel-vvar tools
-	@scripts/selftests same
-	@scripts/selftests ours
+	@scripts/check/selftests same
+	@scripts/check/selftests ours
 
 PROGRAM_PACKAGES = bpftrace gdb golang-go libcap-dev linux-perf musl-tools \
 	strace stress-ng valgrind
@@ -256,27 +258,27 @@ PROGRAM_PACKAGES = bpftrace gdb golang-go libcap-dev linux-perf musl-tools \
 .PHONY: programs
 programs: kernel-stock kernel-vvar tools
 	@scripts/deps $(PROGRAM_PACKAGES)
-	@scripts/selftests programs
+	@scripts/check/selftests programs
 
 # Programs of tools/testing/selftests/vvar that have a target of their own
 SELFTESTS = $(OUT)/selftests/vvar
 .PHONY: selftests-build conformance conformance-lsm mseal model stress fuzz perf-check
 selftests-build: kernel-vvar tools
-	@scripts/selftests build
+	@scripts/check/selftests build
 
 conformance: kernel-stock kernel-vvar tools
 	@scripts/deps gdb linux-perf
-	@scripts/conformance
+	@scripts/check/conformance
 
 mseal: kernel-vvar tools
 	@scripts/kernel mseal configs/mseal.config
-	@scripts/selftests sealed
+	@scripts/check/selftests sealed
 
 conformance-lsm: kernel-stock tools
 	@scripts/deps gdb linux-perf
 	@scripts/kernel lsm-stock configs/lsm.config
 	@scripts/kernel lsm configs/lsm.config
-	@scripts/conformance lsm-stock lsm
+	@scripts/check/conformance lsm-stock lsm
 
 model: deps
 	@tools/testing/selftests/vvar/model/run.sh
@@ -303,54 +305,54 @@ vdso-top: tools
 
 .PHONY: cachetypes trace trace-cost locks lines planted kunit-matrix
 cachetypes: kernel-vvar tools
-	@scripts/cachetypes
+	@scripts/figures/cachetypes
 
 trace: kernel-stock kernel-vvar perf tools
-	@scripts/trace
+	@scripts/figures/trace
 
 trace-cost: kernel-vvar perf tools
-	@scripts/trace-cost
+	@scripts/figures/trace-cost
 
 locks: kernel-debug-stock kernel-debug tools
-	@scripts/locks
+	@scripts/check/locks
 
 lines: kernel-stock kernel-vvar tools
 	@scripts/lines
 
 planted: kernel-vvar
-	@scripts/planted
+	@scripts/check/planted
 
 kunit-matrix: kernel-vvar
-	@scripts/kunit-matrix
+	@scripts/check/kunit-matrix
 
 .PHONY: configs oldest
 configs: deps
-	@scripts/build-configs
+	@scripts/check/build-configs
 
 oldest: selftests-build
-	@scripts/oldest
+	@scripts/check/oldest
 
 .PHONY: kunit-i386 kunit-nopat kunit-leaks coverage
 kunit-i386: deps
 	@for name in i386 i386-pae; do \
 		scripts/kernel $$name ARCH=i386 configs/$$name.config \
 			$$(ls configs/$(KERNEL)-$$name.config 2>/dev/null) && \
-		KUNIT_KERNEL=$$name scripts/kunit-matrix cpu1 cpu2 nopat locked || \
+		KUNIT_KERNEL=$$name scripts/check/kunit-matrix cpu1 cpu2 nopat locked || \
 		exit 1; \
 	done
 
 kunit-nopat: deps
 	@scripts/kernel nopat configs/nopat.config
-	@KUNIT_KERNEL=nopat scripts/kunit-matrix plain cpu2
+	@KUNIT_KERNEL=nopat scripts/check/kunit-matrix plain cpu2
 
 kunit-leaks: kernel-vvar tools
-	@scripts/kunit-leaks 100 $(GUEST)
+	@scripts/check/kunit-leaks 100 $(GUEST)
 
 coverage: kernel-vvar tools
-	@scripts/coverage
+	@scripts/check/coverage
 
 perf-check: kernel-stock kernel-vvar perf tools
-	@scripts/perf-check --kernel stock --kernel vvar
+	@scripts/check/perf-check --kernel stock --kernel vvar
 
 # --- comparing -------------------------------------------------------------
 
@@ -379,8 +381,8 @@ bisect-test: perf tools
 
 .PHONY: debug-test
 debug-test: kernel-debug kernel-kcsan tools
-	@scripts/debug-test debug $(DURATION) $(CALLS)
-	@scripts/debug-test kcsan $(DURATION) $(CALLS)
+	@scripts/check/debug-test debug $(DURATION) $(CALLS)
+	@scripts/check/debug-test kcsan $(DURATION) $(CALLS)
 
 .PHONY: clean
 clean:

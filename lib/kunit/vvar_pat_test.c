@@ -494,7 +494,7 @@ static struct kunit_case vvar_pat_cases[] = {
 	{}
 };
 
-/* scripts/kunit-matrix looks whether it is the machine that was asked for */
+/* scripts/check/kunit-matrix looks whether it is the machine that was asked for */
 static int tell_machine(struct kunit_suite *suite)
 {
 	pr_info("vvar_test: %d-level page tables, PAT %s, %u CPUs\n",

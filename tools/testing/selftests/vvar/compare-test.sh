@@ -577,8 +577,8 @@ if command -v gnuplot > /dev/null && command -v xmllint > /dev/null; then
 	result $got "... needs no scripts and no network"
 	got=0
 	for how in 'first.timestamp. <code>make bench' \
-		   'hpet. <code>scripts/hpet-figures --all' \
-		   'pvclock. <code>scripts/hpet-figures --all' \
+		   'hpet. <code>scripts/figures/hpet-figures --all' \
+		   'pvclock. <code>scripts/figures/hpet-figures --all' \
 		   'cache types. <code>make cachetypes'; do
 		grep -q "<p>Not measured: .*$how</code>" page.html || got=1
 	done

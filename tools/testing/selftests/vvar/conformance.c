@@ -2,7 +2,7 @@
 /*
  * Everything that user space can find out about its vvar and vDSO mappings,
  * and how every mm system call on them ends, as text to compare between two
- * kernels line by line (scripts/conformance). Addresses, and device and inode
+ * kernels line by line (scripts/check/conformance). Addresses, and device and inode
  * of real files, are left out; all else is literal.
  *
  * "# " begins what may differ: it depends on how much one fault maps.

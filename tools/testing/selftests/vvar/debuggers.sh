@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What gdb and perf see of the vDSO, for scripts/conformance to compare between
+# What gdb and perf see of the vDSO, for scripts/check/conformance to compare between
 # kernels: debuggers.sh DIR, with clock-signal and clock-signal_32 in DIR.
 # Addresses are replaced, and what is said of one instruction: the images of two
 # kernels need not be the same.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Programs that know nothing of this project, for scripts/selftests to run on
+# Programs that know nothing of this project, for scripts/check/selftests to run on
 # stock and patched: "programs.sh DIR NAME" runs one, "programs.sh DIR" lists the
 # names. DIR has clock-signal, clock-signal_32, clock-musl, clock-go and
 # on-fault-limit.

@@ -9,8 +9,9 @@
  * alone: nobody forks.
  *
  * Prints lines of name, count, median, p99 and max in ns, for
- * scripts/replace-figures. In the last, faults of those that sleep, woken to touch
- * the replaced page: one a replace. Fails if a page is seen that was replaced.
+ * scripts/figures/replace-figures. In the last, faults of those that sleep, woken
+ * to touch the replaced page: one a replace. Fails if a page is seen that was
+ * replaced.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -17,8 +17,8 @@ static const char usage[] =
 "                  [--ns-line NS] [--ns-insn NS] LABEL=PREFIX...\n"
 "\n"
 "PREFIX.lines is what the plugin has recorded, PREFIX.names what the program has\n"
-"printed, PREFIX.map the System.map. Of one label the first that has an operation\n"
-"counts.\n"
+"printed, PREFIX.map the System.map, PREFIX.types (it need not be there) members of\n"
+"types, by offset. Of one label the first that has an operation counts.\n"
 "\n"
 "  --all      every line by name, with the functions that touch it\n"
 "  --unnamed  operations without a name, too\n"
@@ -66,6 +66,12 @@ struct percpu {
 	u64	offset;
 };
 
+/* What a kernel type has at an offset */
+struct member {
+	char	type[48], name[48];
+	u64	offset;
+};
+
 struct op {
 	int	group, op, with;
 	long	expect;
@@ -84,7 +90,8 @@ struct run {
 	u32	nr_inst, nr_slabs, nr_cpus, nr_ops, nr_made;
 	bool	complete;
 	struct sym *syms;
-	u32	nr_syms;
+	struct member *member;	/* sorted */
+	u32	nr_syms, nr_members;
 	struct {
 		u64 nr;
 		char name[64];
@@ -369,6 +376,34 @@ static void name_all(struct run *r)
 	}
 }
 
+static int by_member(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	int d = strcmp(x->type, y->type);
+
+	return d ? d : x->offset == y->offset ? 0 : x->offset < y->offset ? -1 : 1;
+}
+
+static void read_types(struct run *r)
+{
+	char file[4096], line[256];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s.types", r->prefix);
+	f = fopen(file, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		struct member *m = MORE(r->member, r->nr_members);
+
+		if (sscanf(line, "%47s %llu %47s", m->type, &m->offset, m->name) != 3)
+			die("%s: '%.60s': not TYPE OFFSET MEMBER", file, line);
+	}
+	fclose(f);
+	if (r->nr_members)
+		qsort(r->member, r->nr_members, sizeof(*r->member), by_member);
+}
+
 static void run_read(struct run *r, char *arg)
 {
 	char file[4096], *line = NULL, *end, *eq = strchr(arg, '=');
@@ -406,6 +441,7 @@ static void run_read(struct run *r, char *arg)
 		qsort(r->slab, r->nr_slabs, sizeof(*r->slab), by_nr);
 	extend_made(r);
 	read_names(r);
+	read_types(r);
 }
 
 /* ---- names of lines ---- */
@@ -430,9 +466,53 @@ static const char *data_name(u64 vaddr, bool offset, char *buf, size_t size)
 	return buf;
 }
 
-/* @offset: where in it, too */
-static void line_name(const struct run *r, u64 nr, u64 vaddr, bool offset,
-		      char *buf, size_t size)
+/* Caches that are not called like their type */
+static const char *const type_of[][2] = {
+	{ "cred_jar", "cred" },
+	{ "files_cache", "files_struct" },
+	{ "filp", "file" },
+	{ "fs_cache", "fs_struct" },
+	{ "inode_cache", "inode" },
+	{ "sighand_cache", "sighand_struct" },
+	{ "signal_cache", "signal_struct" },
+};
+
+/* The member that begins last, up to @offset; NULL where the type is not known */
+static const char *member_at(const struct run *r, const char *type, u64 offset)
+{
+	const struct member *found = NULL;
+	u32 i;
+
+	for (i = 0; i < sizeof(type_of) / sizeof(*type_of); i++) {
+		if (!strcmp(type_of[i][0], type))
+			type = type_of[i][1];
+	}
+	for (i = 0; i < r->nr_members; i++) {
+		const struct member *m = &r->member[i];
+
+		if (!strcmp(m->type, type) && m->offset <= offset)
+			found = m;
+	}
+	return found ? found->name : NULL;
+}
+
+/* The member that is touched first of a line; NULL where it is not known */
+static const char *line_member(const struct run *r, u64 nr, u64 vaddr)
+{
+	const struct slab *s = slab_of(r, nr << 6);
+	u64 paddr = nr << 6 | (vaddr & 63);
+
+	if (r->vmemmap && vaddr >= r->vmemmap && vaddr < r->vmemmap + (1ULL << 40))
+		return member_at(r, "page", vaddr & 63);
+	if (s)
+		return member_at(r, s->cache, (paddr - (s->first << 12)) % s->size);
+	if (r->node && paddr - r->node < NODE_SIZE)
+		return member_at(r, "pglist_data", paddr - r->node);
+	return NULL;
+}
+
+static void object_name(const struct run *r, u64 nr, u64 vaddr, bool offset,
+			char *buf, size_t size)
 {
 	const struct slab *s = slab_of(r, nr << 6);
 	u64 first, last, paddr = nr << 6 | (vaddr & 63);
@@ -498,6 +578,19 @@ static void line_name(const struct run *r, u64 nr, u64 vaddr, bool offset,
 	} else {
 		snprintf(buf, size, offset ? "0x%llx" : "unnamed", nr << 6);
 	}
+}
+
+/* @offset: where in it, too, and the member that is there */
+static void line_name(const struct run *r, u64 nr, u64 vaddr, bool offset,
+		      char *buf, size_t size)
+{
+	const char *member = offset ? line_member(r, nr, vaddr) : NULL;
+	size_t n;
+
+	object_name(r, nr, vaddr, offset, buf, size);
+	n = strlen(buf);
+	if (member)
+		snprintf(buf + n, size - n, " %s", member);
 }
 
 static bool is_our_name(const char *name)
@@ -729,9 +822,22 @@ static u32 ours_of(const struct row *row)
 
 struct named {
 	char	name[128];
-	u32	n;
+	const char *member[16];
+	u32	n, nr_members;
 	bool	ours;
 };
+
+static void add_member(struct named *m, const char *member)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr_members; i++) {
+		if (!strcmp(m->member[i], member))
+			return;
+	}
+	if (m->nr_members < sizeof(m->member) / sizeof(*m->member))
+		m->member[m->nr_members++] = member;
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -750,10 +856,12 @@ static u32 names_of(const struct row *row, struct named **names)
 	*names = NULL;
 	for (i = 0; i < row->n; i++) {
 		const struct common *c = &row->line[i];
+		const char *member;
 		struct named *m;
 
 		if (!usual(row, c))
 			continue;
+		member = line_member(row->run, c->nr, c->vaddr);
 		line_name(row->run, c->nr, c->vaddr, false, name, sizeof(name));
 		for (k = 0; k < n && (strcmp((*names)[k].name, name) ||
 				      (*names)[k].ours != c->ours); k++)
@@ -762,9 +870,12 @@ static u32 names_of(const struct row *row, struct named **names)
 			m = MORE(*names, n);
 			snprintf(m->name, sizeof(m->name), "%s", name);
 			m->n = 0;
+			m->nr_members = 0;
 			m->ours = c->ours;
 		}
 		(*names)[k].n++;
+		if (member)
+			add_member(&(*names)[k], member);
 	}
 	if (n)
 		qsort(*names, n, sizeof(**names), by_number);
@@ -774,12 +885,18 @@ static u32 names_of(const struct row *row, struct named **names)
 static void print_names(const struct row *row)
 {
 	struct named *names;
-	u32 n = names_of(row, &names), i;
+	u32 n = names_of(row, &names), i, k;
 
 	printf("  %-12s", row->run->label);
-	for (i = 0; i < n && i < 8; i++)
-		printf("%s%s%s %u", i ? ", " : "", names[i].ours ? "*" : "",
-		       names[i].name, names[i].n);
+	for (i = 0; i < n && i < 8; i++) {
+		const struct named *m = &names[i];
+
+		printf("%s%s%s %u", i ? ", " : "", m->ours ? "*" : "", m->name, m->n);
+		for (k = 0; k < m->nr_members && k < 3; k++)
+			printf("%s%s", k ? " " : " (", m->member[k]);
+		if (k)
+			fputs(m->nr_members > k ? " ...)" : ")", stdout);
+	}
 	if (n > 8)
 		printf(", %u more", n - 8);
 	puts(n ? "" : "-");

@@ -75,7 +75,7 @@ least() {
 
 test_exec() {
 	echo "exec: the first timestamp comes before the exit"
-	perf bench vdso-clock exec -l 20 --format=simple > "${out}" 2>&1 ||
+	perf bench vdso-clock exec -l 100 --format=simple > "${out}" 2>&1 ||
 		fail "exec: exit status"
 	if ! whole=$(least exec.vfork_exec_exit)
 	then

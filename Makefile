@@ -89,6 +89,12 @@ help:
 ##   make baseline    measure, and record the figures in results/
 ##   make bisect-test  do bisecting and comparing find what is planted in kernels?
 ##                    [CASE=nops|map_pages|gettime|same]
+## Send
+##   make series      what git am takes, with a cover letter, in OUT/series
+##   make series-check  does each patch of it build, boot and pass KUnit?
+##                    [FULL=1: defconfig and allnoconfig whole; PATCHES="4 9"]
+##   make checklist   Documentation/process/submit-checklist.rst by machine (an hour
+##                    and more; QUICK=1: minutes)
 ## Pieces
 ##   make deps        install what is missing (Debian; as root)
 ##   make kernel-stock kernel-vvar perf tools
@@ -376,6 +382,21 @@ baseline: bench-json
 bisect-test: perf tools
 	@OUT=$(OUT)/bisect PERF=$(OUT)/perf VVAR_COMPARE=$(OUT)/vvar-compare \
 		tools/testing/selftests/vvar/bisect-test.sh --kernel $(CASE)
+
+# --- sending ---------------------------------------------------------------
+
+.PHONY: series series-check checklist
+series: deps
+	@scripts/deps git
+	@scripts/series
+
+series-check: kernel-stock tools
+	@scripts/deps git git-email
+	@scripts/series
+	@scripts/check/series $(if $(FULL),--full) $(PATCHES)
+
+checklist: kernel-stock kernel-vvar
+	@scripts/check/checklist $(if $(QUICK),--quick)
 
 # --- debug kernels ---------------------------------------------------------
 

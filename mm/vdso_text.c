@@ -275,6 +275,7 @@ struct vm_area_struct *vdso_text_map(struct mm_struct *mm, unsigned long addr,
  * @vma: the VMA
  *
  * Context: mmap_lock or the VMA's lock held.
+ * Return: true if it is.
  */
 bool vma_is_vdso_text(const struct vm_area_struct *vma)
 {

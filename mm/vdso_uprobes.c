@@ -117,6 +117,7 @@ static bool vdso_text_may_probe(const struct vdso_text *text, loff_t offset)
  * @inode: the inode, or one that shows the image in sysfs
  *
  * Context: Any.
+ * Return: true if it does.
  */
 bool inode_is_vdso_text(const struct inode *inode)
 {

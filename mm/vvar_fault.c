@@ -598,6 +598,7 @@ struct vm_area_struct *vvar_area_map(struct mm_struct *mm, unsigned long addr,
  * @area: the area, or NULL for any
  *
  * Context: mmap_lock or the VMA's lock held.
+ * Return: true if it is.
  */
 bool vma_is_vvar_area(const struct vm_area_struct *vma,
 		      const struct vvar_area *area)

@@ -125,6 +125,7 @@ void vvar_files_free(struct vvar_files *files)
  * other's i_mmap_rwsem.
  *
  * Context: Any.
+ * Return: the view.
  */
 struct vvar_view *vvar_files_view(struct vvar_files *files)
 {

@@ -46,7 +46,7 @@ struct vvar_area {
 	unsigned int nr_slots;
 	int time_slot;
 	int timens_slot;
-	/* private: */
+	/* mm/vvar_fault.c's own */
 	unsigned long in_use;
 	atomic64_t slots[VVAR_MAX_SLOTS];
 	struct vvar_files *files;

@@ -152,6 +152,8 @@ enum vdso_clock_mode vdso_hpet_mode(unsigned long address)
 
 /**
  * vvar_hpet_size - bytes of what is mapped in front of [vvar]
+ *
+ * Return: a page, or 0 without vdso_hpet=1.
  */
 unsigned long vvar_hpet_size(void)
 {

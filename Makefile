@@ -393,7 +393,7 @@ series: deps
 series-check: kernel-stock tools
 	@scripts/deps git git-email
 	@scripts/series
-	@scripts/check/series $(if $(FULL),--full) $(PATCHES)
+	@PERF_FLAGS="$(PERF_OFF:%=%=1) BUILD_BPF_SKEL=0" scripts/check/series $(if $(FULL),--full) $(PATCHES)
 
 checklist: kernel-stock kernel-vvar
 	@scripts/check/checklist $(if $(QUICK),--quick)

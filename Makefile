@@ -61,7 +61,8 @@ help:
 ##   make programs    more of the kernel's own, and Debian's, on both
 ##   make conformance what user space sees, line by line against stock
 ##   make conformance-lsm  the same with SELinux, IMA, IPE, KSM and soft-dirty
-##   make model       the lock-free protocol in spin
+##   make model       the lock-free protocol in spin  [HERD7=scripts/herd7: and in
+##                    the kernel's memory model]
 ##   make stress      races                         [DURATION=60]
 ##   make fuzz        random mm calls               [CALLS=20000]
 ##   make debug-test  KUnit, selftests, failing allocations, random calls and
@@ -287,7 +288,8 @@ conformance-lsm: kernel-stock tools
 	@scripts/check/conformance lsm-stock lsm
 
 model: deps
-	@tools/testing/selftests/vvar/model/run.sh
+	@$(if $(HERD7),HERD7=$(abspath $(HERD7))) tools/testing/selftests/vvar/model/run.sh \
+		$(if $(HERD7),--memory-model $(OUT)/stock/tools/memory-model)
 
 # Half of it with all pages mapped beforehand, half with first touches. Why not
 # --mttcg on 7.3 is in scripts/test.

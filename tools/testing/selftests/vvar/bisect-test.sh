@@ -17,24 +17,14 @@ export GIT_CONFIG_GLOBAL=/dev/null
 export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost
 export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@localhost
 
-nr=0 failed=0
-result()
-{
-	nr=$((nr + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $nr $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $nr $2"
-		tail -n 30 "$tmp/out" | sed 's/^/# /'
-	fi
-}
+. "$top/tools/testing/selftests/vvar/tap.sh"
 
 # run_bisect GOOD BAD ARG...: git bisect run in the current directory
 run_bisect()
 {
 	first=$1 last=$2
 	shift 2
+	: > "$tmp/err"
 	git bisect start "$last" "$first" > "$tmp/out" 2>&1
 	git bisect run "$bisect" "$@" >> "$tmp/out" 2>&1 || :
 	found=$(sed -n 's/ is the first bad commit$//p' "$tmp/out")
@@ -162,17 +152,12 @@ small_history()
 	git tag bad
 }
 
-# step STATUS WORDS WHAT ARG...: one step by hand
+# step STATUS WORDS WHAT ARG...: one step by hand, as expect()
 step()
 {
 	want=$1 words=$2 what=$3
 	shift 3
-	got=0
-	"$bisect" "$@" > "$tmp/out" 2>&1 || got=$?
-	ok=0
-	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
-	grep -q -e "$words" "$tmp/out" || { ok=1; echo "# no '$words'"; }
-	result $ok "$what"
+	expect "$want" "$words" "$what" "$bisect" "$@"
 }
 
 small()
@@ -225,11 +210,8 @@ small()
 		--metric fault.vvar --limit '<= 950' --measure false
 	step 125 'no result' "a result without the metric is no answer" \
 		--metric nonesuch --limit '<= 950' --measure "$measure"
-	got=0
-	"$bisect" --metric fault.vvar --good good --bad good~0 \
-		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
-	grep -q 'nothing to bisect' "$tmp/out" || got=0
-	result $((got != 128)) "equal endpoints are refused"
+	step 128 'nothing to bisect' "equal endpoints are refused" \
+		--metric fault.vvar --good good --bad good~0 --measure "$measure"
 	for wrong in "--limit <=fast" "--limit <=1 --against x" "--good good" \
 		     "--against /nonesuch" "--nonesuch" "--limit" "" \
 		     "--good nonesuch --bad bad" "--limit <=1 --run x" \
@@ -237,8 +219,8 @@ small()
 		got=0
 		# Words on purpose
 		# shellcheck disable=SC2086
-		"$bisect" --metric fault.vvar $wrong > "$tmp/out" 2>&1 ||
-			got=$?
+		"$bisect" --metric fault.vvar $wrong \
+			> "$tmp/out" 2> "$tmp/err" || got=$?
 		result $((got != 128)) "misuse: '$wrong'"
 	done
 
@@ -340,10 +322,9 @@ small_kernel_tree()
 	echo ignored.c > .gitignore
 	echo broken > mm/ignored.c
 	sed -i 's/cost = 982/cost = 900/' mm/mmap.c
-	got=0
-	"$bisect" --metric fault.vvar --limit '<= 900' --measure "$measure" \
-		> "$tmp/out" 2>&1 || got=$?
-	result $got "a change that is not committed is judged"
+	step 0 'good' "a change that is not committed is judged" \
+		--metric fault.vvar --limit '<= 900' --measure "$measure"
+	: > "$tmp/err"
 	got=0
 	"$bisect" --metric fault.vvar --limit '<= 950' --patched \
 		--measure "$measure" > "$tmp/out" 2>&1 || got=$?
@@ -555,6 +536,4 @@ case ${1:-} in
 --kernel)	echo "TAP version 13"; kernels "${2:-}" ;;
 *)		echo "bisect-test: unknown argument '$1'" >&2; exit 2 ;;
 esac
-echo "1..$nr"
-echo "# $((nr - failed)) passed, $failed failed"
-[ $failed = 0 ]
+finish

@@ -16,34 +16,15 @@ if [ $# = 0 ]; then
 		vvar-compare-stats.c -lm)
 fi
 PATH=$(cd "$bin" && pwd):$PATH
+. "$top/tools/testing/selftests/vvar/tap.sh"
 cd "$tmp"
 
-nr=0 failed=0
-result()
-{
-	nr=$((nr + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $nr $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $nr $2"
-		sed 's/^/# /' out err
-	fi
-}
-
-# expect STATUS WORDS WHAT ARG...: runs vvar-compare ARG..., wants the status
-# and, on stdout or stderr, the words (an extended regular expression)
-expect()
+# compare STATUS WORDS WHAT ARG...: vvar-compare ARG..., as expect()
+compare()
 {
 	want=$1 words=$2 what=$3
 	shift 3
-	got=0
-	vvar-compare "$@" > out 2> err || got=$?
-	ok=0
-	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
-	cat out err | grep -Eq -e "$words" ||
-		{ ok=1; echo "# no '$words' in the output"; }
-	result $ok "$what"
+	expect "$want" "$words" "$what" vvar-compare "$@"
 }
 
 # make_json FILE [VARIABLE=VALUE...]: a result file. Each boot is off by
@@ -144,81 +125,81 @@ result $got "statistics against tables and R"
 
 make_json good.json seed=1
 make_json good2.json seed=2
-expect 0 '^0 worse, 0 better, ' "the same again: no change" \
+compare 0 '^0 worse, 0 better, ' "the same again: no change" \
 	good.json good2.json
-expect 0 'fault.vvar .* 0 \(\+0\.0%\) +exact .* no change' \
+compare 0 'fault.vvar .* 0 \(\+0\.0%\) +exact .* no change' \
 	"an equal exact counter" good.json good2.json
 make_json exact.json seed=3 fault=943
-expect 1 'fault.vvar .*\+1 \(\+0\.1%\).*WORSE' \
+compare 1 'fault.vvar .*\+1 \(\+0\.1%\).*WORSE' \
 	"one instruction more" good.json exact.json
-expect 0 'fault.vvar .*-1 .*better' \
+compare 0 'fault.vvar .*-1 .*better' \
 	"one instruction less" exact.json good.json
-expect 0 'fault.vvar .*no change' "a tolerance of one" \
+compare 0 'fault.vvar .*no change' "a tolerance of one" \
 	--tolerance 1 good.json exact.json
-expect 0 'fault.vvar .*no change.*' "a tolerance of one in a hundred" \
+compare 0 'fault.vvar .*no change.*' "a tolerance of one in a hundred" \
 	--tolerance 1% --metric fault.vvar good.json exact.json
 make_json more.json seed=3 fault=952
-expect 1 'fault.vvar .*\+10 .*WORSE' "... which ten of 942 are above" \
+compare 1 'fault.vvar .*\+10 .*WORSE' "... which ten of 942 are above" \
 	--tolerance 1% --metric fault.vvar good.json more.json
 make_json rare.json seed=4 slow=0.2
-expect 1 'fault.vvar p90 .*WORSE' \
+compare 1 'fault.vvar p90 .*WORSE' \
 	"a slow path that one fault in five takes" good.json rare.json
 # As fork and exit do: counted, but no two alike
 make_json fork1.json seed=20 fault=165000 walk=0.01
 make_json fork2.json seed=21 fault=166000 walk=0.01
 make_json fork3.json seed=22 fault=190000 walk=0.01
-expect 0 'fault.vvar .*\+0\.[4-8]%.*no change' \
+compare 0 'fault.vvar .*\+0\.[4-8]%.*no change' \
 	"counts that vary, and less than the threshold" fork1.json fork2.json
-expect 1 'fault.vvar .*\+15\.[0-9]%.*WORSE' \
+compare 1 'fault.vvar .*\+15\.[0-9]%.*WORSE' \
 	"counts that vary, and more than it" fork1.json fork3.json
 make_json slower.json seed=5 gettime=210
-expect 1 'gettime.*\+1(09|10|11)\.[0-9]%.*<0\.0001.*WORSE' \
+compare 1 'gettime.*\+1(09|10|11)\.[0-9]%.*<0\.0001.*WORSE' \
 	"clock_gettime 110 % slower" good.json slower.json
-expect 0 'gettime.*better' "clock_gettime 52 % faster" slower.json good.json
-expect 0 'gettime.*no change' "110 % below a threshold of 120" \
+compare 0 'gettime.*better' "clock_gettime 52 % faster" slower.json good.json
+compare 0 'gettime.*no change' "110 % below a threshold of 120" \
 	--threshold 120 good.json slower.json
 make_json slightly.json seed=5 gettime=106
-expect 0 'gettime.*<0\.0001.*too noisy: need 4 more' \
+compare 0 'gettime.*<0\.0001.*too noisy: need 4 more' \
 	"6 %, and one boot only: it could be the boot" good.json slightly.json
 make_json good3.json seed=3
-expect 1 'gettime.*WORSE' "6 %, where A/A runs show no such noise" \
+compare 1 'gettime.*WORSE' "6 %, where A/A runs show no such noise" \
 	--aa good2.json --aa good3.json good.json slightly.json
 make_json longtail.json seed=6 n=2000 tail=7
 make_json tail.json seed=7 n=2000
-expect 1 'contend.2M.vvar p99 .*WORSE' \
+compare 1 'contend.2M.vvar p99 .*WORSE' \
 	"a longer tail, the median as before" tail.json longtail.json
-expect 0 'contend.2M.vvar p50 .*no change' \
+compare 0 'contend.2M.vvar p50 .*no change' \
 	"... of which the median says nothing" --metric 'gettime*' \
 	--metric 'contend*' --metric 'fault*' longtail.json tail.json
 make_json noisy.json seed=8 spread=0.6 n=40
 make_json noisy2.json seed=9 spread=0.6 n=40
-expect 0 'gettime.*too noisy: need [1-9][0-9]* more' "too noisy says so" \
+compare 0 'gettime.*too noisy: need [1-9][0-9]* more' "too noisy says so" \
 	noisy.json noisy2.json
-expect 4 'too noisy' "... and has a status of its own on request" --decided \
+compare 4 'too noisy' "... and has a status of its own on request" --decided \
 	noisy.json noisy2.json
-expect 0 'gettime.*too noisy' "a change below the A/A noise is none" \
+compare 0 'gettime.*too noisy' "a change below the A/A noise is none" \
 	--aa good.json --aa slightly.json --metric 'gettime*' \
 	good2.json slightly.json
 make_json boots1.json seed=10
 make_json boots2.json seed=11 gettime=150
 make_json boots3.json seed=12 gettime=150
 make_json boots4.json seed=13 gettime=160
-expect 0 'gettime.*too noisy' "boots that differ as much as the sides" \
+compare 0 'gettime.*too noisy' "boots that differ as much as the sides" \
 	--metric 'gettime*' boots1.json boots2.json -- boots3.json boots4.json
 
 # Of these metrics no change matters, and none is a test more
 sed 's/gettime.MONOTONIC.vdso/overhead.call/' good.json > shown1.json
 sed 's/gettime.MONOTONIC.vdso/overhead.call/' slower.json > shown2.json
-expect 0 'overhead.call .*\+11[0-9].* not judged$' "what is shown only" \
+compare 0 'overhead.call .*\+11[0-9].* not judged$' "what is shown only" \
 	shown1.json shown2.json
-expect 0 ' over 2 tests ' "... is no test" shown1.json shown2.json
-expect 1 'overhead.call .*WORSE' "... but judged if asked for" \
+compare 0 ' over 2 tests ' "... is no test" shown1.json shown2.json
+compare 1 'overhead.call .*WORSE' "... but judged if asked for" \
 	--metric overhead.call shown1.json shown2.json
-expect 2 'nothing to judge: of overhead.call' "... by its name" \
+compare 2 'nothing to judge: of overhead.call' "... by its name" \
 	--metric 'over*' shown1.json shown2.json
 sed 's/contend.2M.vvar/first.timestamp/' tail.json > first1.json
 sed 's/contend.2M.vvar/first.timestamp/' longtail.json > first2.json
-expect 1 'first.timestamp p99 .*WORSE' "a longer tail of the first timestamp" \
+compare 1 'first.timestamp p99 .*WORSE' "a longer tail of the first timestamp" \
 	first1.json first2.json
 
 # --- the summary -----------------------------------------------------------
@@ -233,27 +214,27 @@ for i in 1 2 3; do
 done
 make_json fork4.json seed=23 fault=163000 walk=0.01
 claim exec.fork_exit fork4.json > claim4.json
-expect 0 'fork and exit .* 1\.01 .* same +noise 1%$' \
+compare 0 'fork and exit .* 1\.01 .* same +noise 1%$' \
 	"a hundredth more of what boots differ in is the same" \
 	--summary claim1.json claim2.json
-expect 1 'fork and exit .* 1\.15 .* WORSE +noise 1%$' "... and 15 are worse" \
+compare 1 'fork and exit .* 1\.15 .* WORSE +noise 1%$' "... and 15 are worse" \
 	--summary claim1.json claim3.json
-expect 0 'fork and exit .* 0\.99 .* same ' "a hundredth less is no gain" \
+compare 0 'fork and exit .* 0\.99 .* same ' "a hundredth less is no gain" \
 	--summary claim1.json claim4.json
-expect 1 'a vvar page .* 942 +943 +1\.00 .* WORSE +exact$' \
+compare 1 'a vvar page .* 942 +943 +1\.00 .* WORSE +exact$' \
 	"one instruction more is worse" --summary good.json exact.json
 claim fault.zero good.json > zero.json
 make_json twice.json seed=24 fault=1903
-expect 0 'zero page +2\.02 +1 +0\.50 +times +better +exact$' \
+compare 0 'zero page +2\.02 +1 +0\.50 +times +better +exact$' \
 	"beside the zero page" --summary --metric 'fault.*' twice.json zero.json -- \
 	good.json zero.json
-expect 0 'contended, p50 .* 1\.00 .* same +noise 1[0-9][0-9]%$' \
+compare 0 'contended, p50 .* 1\.00 .* same +noise 1[0-9][0-9]%$' \
 	"times, of one boot" --summary good.json good2.json
-expect 1 ' p99 .* WORSE ' "a longer tail" --summary tail.json longtail.json
-expect 2 'nothing of what the summary' "nothing that it knows" \
+compare 1 ' p99 .* WORSE ' "a longer tail" --summary tail.json longtail.json
+compare 2 'nothing of what the summary' "nothing that it knows" \
 	--summary shown1.json --metric 'overhead.*' shown2.json
 make_json hpet0.json clock=hpet
-expect 3 'not comparable' "two clocksources" --summary good.json hpet0.json
+compare 3 'not comparable' "two clocksources" --summary good.json hpet0.json
 [ "$(vvar-compare --summary good.json good2.json | wc -l)" -le 12 ] && ok=0 || ok=1
 result $ok "a dozen lines"
 
@@ -335,140 +316,140 @@ for diff in accel=kvm cpus=4 clock=hpet cpu=other; do
 	clock*)	words='clocksource tsc and hpet' ;;
 	*)	words="CPU model 'model' and 'other'" ;;
 	esac
-	expect 3 "not comparable: good.json and other.json: $words" \
+	compare 3 "not comparable: good.json and other.json: $words" \
 		"$diff is another thing" good.json other.json
 done
 
 # --- input that is none --------------------------------------------------------
 
 head -c 1000 good.json > cut.json
-expect 2 'cut.json:[0-9]+:[0-9]+: not JSON' "cut short" good.json cut.json
+compare 2 'cut.json:[0-9]+:[0-9]+: not JSON' "cut short" good.json cut.json
 : > empty.json
-expect 2 'empty.json.*not JSON' "an empty file" good.json empty.json
-expect 2 'none.json: No such file' "no file" good.json none.json
+compare 2 'empty.json.*not JSON' "an empty file" good.json empty.json
+compare 2 'none.json: No such file' "no file" good.json none.json
 echo '[1]' > array.json
-expect 2 'array.json: not a JSON object' "an array" array.json good.json
+compare 2 'array.json: not a JSON object' "an array" array.json good.json
 echo '{"schema":"other/2"}' > x.json
-expect 2 "x.json: schema is 'other/2'" "another schema" good.json x.json
+compare 2 "x.json: schema is 'other/2'" "another schema" good.json x.json
 broken x.json 's/"accelerator":"tcg",//'
-expect 2 'x.json: environment.accelerator is missing' \
+compare 2 'x.json: environment.accelerator is missing' \
 	"no accelerator" good.json x.json
 broken x.json 's/"cpus":2/"cpus":"two"/'
-expect 2 'x.json: environment.cpus is not a number' "CPUs in words" \
+compare 2 'x.json: environment.cpus is not a number' "CPUs in words" \
 	good.json x.json
 for cpus in 0 2.5 1e300; do
 	broken x.json "s/\"cpus\":2/\"cpus\":$cpus/"
-	expect 2 'x.json: environment.cpus is .*, not a whole number' \
+	compare 2 'x.json: environment.cpus is .*, not a whole number' \
 		"$cpus CPUs" good.json x.json
 done
 broken x.json 's/"samples":\[[^]]*\]/"samples":[]/; s/"n":300/"n":0/'
-expect 2 'x.json: metrics\[0\] \(fault.vvar\).samples is empty' \
+compare 2 'x.json: metrics\[0\] \(fault.vvar\).samples is empty' \
 	"zero samples" good.json x.json
 broken x.json 's/"samples":\[942/"samples":[NaN/'
-expect 2 'x.json:[0-9]+:[0-9]+: not JSON.*NaN' "NaN" good.json x.json
+compare 2 'x.json:[0-9]+:[0-9]+: not JSON.*NaN' "NaN" good.json x.json
 broken x.json 's/"samples":\[942/"samples":[null/'
-expect 2 'x.json: metrics\[0\] \(fault.vvar\).samples\[0\] is not a number' \
+compare 2 'x.json: metrics\[0\] \(fault.vvar\).samples\[0\] is not a number' \
 	"null for a sample" good.json x.json
 broken x.json 's/"samples":\[942/"samples":[1e999/'
-expect 2 'x.json:[0-9]+:[0-9]+: not JSON.*overflow' "infinity" \
+compare 2 'x.json:[0-9]+:[0-9]+: not JSON.*overflow' "infinity" \
 	good.json x.json
 broken x.json 's/"samples":\[942/"samples":[-1/'
-expect 2 'x.json: .*samples\[0\] is -1, below zero' "a negative time" \
+compare 2 'x.json: .*samples\[0\] is -1, below zero' "a negative time" \
 	good.json x.json
 broken x.json 's/"p50":942/"p50":900/'
-expect 2 'x.json: .*fault.vvar.*p50 is 900, its samples say 942' \
+compare 2 'x.json: .*fault.vvar.*p50 is 900, its samples say 942' \
 	"a median that the samples contradict" good.json x.json
 broken x.json 's/"mean":942,//'
-expect 2 'x.json: metrics\[0\] \(fault.vvar\).mean is missing' "no mean" \
+compare 2 'x.json: metrics\[0\] \(fault.vvar\).mean is missing' "no mean" \
 	good.json x.json
 broken x.json 's/"mean":942,/"mean":943,/'
-expect 2 'x.json: .*fault.vvar.*mean is 943, its samples say 942' \
+compare 2 'x.json: .*fault.vvar.*mean is 943, its samples say 942' \
 	"a mean that the samples contradict" good.json x.json
 broken x.json 's/"n":300/"n":301/'
-expect 2 'x.json: .*n is 301, but there are 300 samples' \
+compare 2 'x.json: .*n is 301, but there are 300 samples' \
 	"a sample lost" good.json x.json
 broken x.json 's/"unit":"instructions"/"unit":"cycles"/'
-expect 2 "x.json: fault.vvar has unit 'cycles', but 'instructions' in good" \
+compare 2 "x.json: fault.vvar has unit 'cycles', but 'instructions' in good" \
 	"mixed units" good.json x.json
 broken x.json 's/"exact":true/"exact":false/'
-expect 2 'x.json: fault.vvar is statistical, but not in good' \
+compare 2 'x.json: fault.vvar is statistical, but not in good' \
 	"exact on one side only" good.json x.json
 broken x.json 's/"better":"lower"/"better":"faster"/'
-expect 2 "x.json: .*better is 'faster'" "an unknown direction" \
+compare 2 "x.json: .*better is 'faster'" "an unknown direction" \
 	good.json x.json
 broken x.json 's/"name":"gettime.MONOTONIC.vdso"/"name":"fault.vvar"/
 	s/"unit":"ns","exact":false/"unit":"instructions","exact":true/'
-expect 2 'x.json: metric fault.vvar is there twice' "a metric twice" \
+compare 2 'x.json: metric fault.vvar is there twice' "a metric twice" \
 	good.json x.json
 broken x.json 's/gettime.MONOTONIC.vdso/gettime.other/'
-expect 2 'gettime.MONOTONIC.vdso is in good.json, but missing from new' \
+compare 2 'gettime.MONOTONIC.vdso is in good.json, but missing from new' \
 	"a metric gone" good.json x.json
-expect 0 'fault.vvar' "... unless it was not asked for" \
+compare 0 'fault.vvar' "... unless it was not asked for" \
 	--metric 'fault.*' good.json x.json
-expect 2 'no metric matches' "a metric that nobody has" \
+compare 2 'no metric matches' "a metric that nobody has" \
 	--metric nonesuch good.json x.json
-expect 2 'given twice' "a file twice on one side" \
+compare 2 'given twice' "a file twice on one side" \
 	good.json good.json -- good2.json
-expect 2 'no --' "three files and no separator" good.json good2.json x.json
-expect 2 'no files' "no file at all"
-expect 2 'alpha 2' "a significance above one" --alpha 2 good.json good2.json
-expect 2 'tolerance 1x' "a number and a letter" --tolerance 1x \
+compare 2 'no --' "three files and no separator" good.json good2.json x.json
+compare 2 'no files' "no file at all"
+compare 2 'alpha 2' "a significance above one" --alpha 2 good.json good2.json
+compare 2 'tolerance 1x' "a number and a letter" --tolerance 1x \
 	good.json good2.json
-expect 2 'unrecognized option' "an unknown option" --nonesuch \
+compare 2 'unrecognized option' "an unknown option" --nonesuch \
 	good.json good2.json
 
 # --- other output --------------------------------------------------------------
 
 make_json icount.json seed=1 accel=tcg-icount cpus=1 fault=1994
 make_json icount2.json seed=1 accel=tcg-icount cpus=1
-expect 0 '^fault.vvar +1994 +942 +0\.47 +instructions, exact$' \
+compare 0 '^fault.vvar +1994 +942 +0\.47 +instructions, exact$' \
 	"a table of two kinds of run" --table icount.json good.json -- \
 	icount2.json good2.json
-expect 0 '^gettime.MONOTONIC.vdso +- +[0-9.]+ +- ' "a dash for what is not there" \
+compare 0 '^gettime.MONOTONIC.vdso +- +[0-9.]+ +- ' "a dash for what is not there" \
 	--table icount.json -- icount2.json good2.json
-expect 0 'fault.vvar 942 .*limit <= 942: holds' "a limit that holds" \
+compare 0 'fault.vvar 942 .*limit <= 942: holds' "a limit that holds" \
 	--limit '<= 942' --metric fault.vvar good.json
-expect 1 'limit < 942: BROKEN' "a limit that is broken" \
+compare 1 'limit < 942: BROKEN' "a limit that is broken" \
 	--limit '< 942' --metric fault.vvar good.json
-expect 4 'too noisy' "a limit within the noise" --limit '<= 100' \
+compare 4 'too noisy' "a limit within the noise" --limit '<= 100' \
 	--metric 'gettime*' noisy.json
-expect 4 'too noisy: need 4 more' "a limit 30 % off, and one boot only" \
+compare 4 'too noisy: need 4 more' "a limit 30 % off, and one boot only" \
 	--limit '<= 77' --metric 'gettime*' good.json
-expect 4 'too noisy: need 4 more' "... either way" \
+compare 4 'too noisy: need 4 more' "... either way" \
 	--limit '<= 130' --metric 'gettime*' good.json
-expect 1 'limit <= 40: BROKEN' "... far off" \
+compare 1 'limit <= 40: BROKEN' "... far off" \
 	--limit '<= 40' --metric 'gettime*' good.json
-expect 0 'limit <= 250: holds' "... either way" \
+compare 0 'limit <= 250: holds' "... either way" \
 	--limit '<= 250' --metric 'gettime*' good.json
 for i in 1 2 3 4 5; do
 	make_json limit$i.json seed=3$i boot=0.01
 done
-expect 1 'limit <= 77: BROKEN' "a limit 30 % off, and five boots" \
+compare 1 'limit <= 77: BROKEN' "a limit 30 % off, and five boots" \
 	--limit '<= 77' --metric 'gettime*' limit[1-5].json
-expect 2 "not one of" "a limit without a number" --limit '<= fast' \
+compare 2 "not one of" "a limit without a number" --limit '<= fast' \
 	--metric fault.vvar good.json
-expect 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
+compare 2 "for one metric" "a limit for several metrics" --limit '<= 1' \
 	good.json
-expect 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
+compare 0 '^BenchmarkVdsoClock/fault.vvar 1 942 instructions$' \
 	"benchstat's format" --benchstat good.json good2.json
 result $(($(grep -c ^Benchmark out) != 1800)) "... has every sample"
 grep '^BenchmarkVdsoClock/gettime' out > lines
 result $(($(wc -l < lines) != 600 || $(grep -Ec ' 1 [0-9]+(\.[0-9]{1,3})? ns$' lines) != 600)) \
 	"... as it was written"
-expect 0 '^Unit instructions better=lower assume=exact$' \
+compare 0 '^Unit instructions better=lower assume=exact$' \
 	"a unit of which every metric is exact" --benchstat good.json good2.json
 sed '/fault.vvar/p; s/fault.vvar/exec.fork_exit/' good.json > x.json
-expect 0 '^Unit instructions better=lower assume=exact$' "... of two" \
+compare 0 '^Unit instructions better=lower assume=exact$' "... of two" \
 	--benchstat x.json
 grep fault.vvar fork1.json | sed 's/fault.vvar/exec.fork_exit/' > line
 sed '/"metrics":/r line' good.json > x.json
-expect 0 '^Unit instructions better=lower$' "a unit of which one varies" \
+compare 0 '^Unit instructions better=lower$' "a unit of which one varies" \
 	--benchstat x.json
 result "$(grep -c 'assume=exact' out)" "... is nowhere called exact"
 sed 's/"name":"/&other./; s/"clocksource"/"note":"b",&/' good2.json > other.json
 sed 's/"clocksource"/"note":"a",&/' good.json > first.json
 vvar-compare --merge first.json other.json > merged.json 2> err
-expect 0 "note	a; b$" "two runs as one result, run in two ways" \
+compare 0 "note	a; b$" "two runs as one result, run in two ways" \
 	--env merged.json
 vvar-compare --samples good.json > want
 vvar-compare --samples merged.json | grep -v '	other\.' |
@@ -478,14 +459,14 @@ cmp want out > err && [ -s want ] || ok=1
 result $ok "... with every sample of the first"
 vvar-compare --samples merged.json | grep -c '	other\.' > out
 result $(($(cat out) != $(wc -l < want) - 1)) "... and of the second"
-expect 2 'fault.vvar is in good.json and in good2.json' \
+compare 2 'fault.vvar is in good.json and in good2.json' \
 	"not of metrics that both have" --merge good.json good2.json
 vvar-compare --merge --metric 'fault*' first.json other.json > merged.json
 vvar-compare --tsv merged.json | cut -f 2 > out
 result $(($(sed 1d out | tr -d '\n' | grep -cx fault.vvar) != 1)) \
 	"... of the metrics asked for only"
 sed 's/6.12-test/6.13-test/' other.json > third.json
-expect 2 'third.json: environment.kernel is not that of good.json' \
+compare 2 'third.json: environment.kernel is not that of good.json' \
 	"nor of two kernels" --merge good.json third.json
 
 # --- recorded figures ----------------------------------------------------------
@@ -511,13 +492,9 @@ recorded()
 # baseline STATUS WORDS WHAT
 baseline()
 {
-	got=0
-	RESULTS=$tmp/recorded OUT=$tmp KERNEL=6.12 \
-		VVAR_COMPARE=$(command -v vvar-compare) \
-		"$top/scripts/baseline" check > out 2> err || got=$?
-	ok=0
-	[ "$got" = "$1" ] && cat out err | grep -Eq -e "$2" || ok=1
-	result $ok "$3"
+	expect "$@" env RESULTS="$tmp/recorded" OUT="$tmp" KERNEL=6.12 \
+		VVAR_COMPARE="$(command -v vvar-compare)" \
+		"$top/scripts/baseline" check
 }
 
 mkdir bench recorded
@@ -593,10 +570,7 @@ if command -v gnuplot > /dev/null && command -v xmllint > /dev/null; then
 	report -o other.html good.json
 	result $((got != 2)) "... and with one side only"
 else
-	nr=$((nr + 1))
-	echo "ok $nr report # SKIP no gnuplot or no xmllint"
+	skipped report "no gnuplot or no xmllint"
 fi
 
-echo "1..$nr"
-echo "# $((nr - failed)) passed, $failed failed"
-[ $failed = 0 ]
+finish

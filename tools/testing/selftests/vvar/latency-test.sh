@@ -13,43 +13,7 @@ top=$(cd "$(dirname "$0")/../../../.." && pwd)
 . "$top/scripts/env"
 export OUT
 
-nr=0 failed=0
-result()
-{
-	nr=$((nr + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $nr $kernel: $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $nr $kernel: $2"
-		sed 's/^/# /' out err
-	fi
-}
-
-# expect STATUS WORDS WHAT COMMAND...: wants the status and, on stdout or stderr,
-# the words (an extended regular expression)
-expect()
-{
-	want=$1 words=$2 what=$3
-	shift 3
-	got=0
-	"$@" > out 2> err || got=$?
-	ok=0
-	[ "$got" = "$want" ] || { ok=1; echo "# status $got, not $want"; }
-	cat out err | grep -Eq -e "$words" ||
-		{ ok=1; echo "# no '$words' in the output"; }
-	result $ok "$what"
-}
-
-# check WHAT COMMAND...: wants status 0
-check()
-{
-	what=$1
-	shift
-	got=0
-	"$@" > out 2> err || got=1
-	result $got "$what"
-}
+. "$top/tools/testing/selftests/vvar/tap.sh"
 
 # --- a trace.dat by trace-cmd report and awk alone ----------------------------
 
@@ -433,11 +397,11 @@ hist_tests()
 }
 
 if [ "${1:-}" = --guest ]; then
-	kernel=$2
+	about=$2
 	vl=$OUT/vvar-latency
-	dir=$(mktemp -d)
-	chmod 755 "$dir"
-	cd "$dir"
+	tmp=$(mktemp -d)
+	chmod 755 "$tmp"
+	cd "$tmp"
 	record_tests
 	outside_tests
 	if [ -d /sys/kernel/tracing/events/vvar ]; then
@@ -446,9 +410,7 @@ if [ "${1:-}" = --guest ]; then
 	fi
 	error_tests
 	hist_tests
-	echo "1..$nr"
-	echo "# $kernel: $((nr - failed)) passed, $failed failed"
-	[ "$failed" = 0 ]
+	finish
 	exit
 fi
 

@@ -177,17 +177,18 @@ LATENCY_LIBS = libtracecmd libtracefs libtraceevent jansson
 LATENCY = $(addprefix tools/vvar/vvar-latency,.c -read.c -report.c -record.c \
 	-live.c -util.c -touch.c)
 
-$(OUT)/vvar-latency: $(LATENCY) tools/vvar/vvar-latency.h
+$(OUT)/vvar-latency: $(LATENCY) tools/vvar/vvar-latency.h tools/vvar/tsc.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) $$(pkg-config --cflags $(LATENCY_LIBS)) -o $@ \
 		$(filter %.c,$^) $$(pkg-config --libs $(LATENCY_LIBS))
 
 $(OUT)/vvar-latency-load: tools/vvar/vvar-latency-load.c \
-		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h
+		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h \
+		tools/vvar/tsc.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -pthread -o $@ $(filter %.c,$^)
 
-$(OUT)/vvar-cachetypes: tools/vvar/vvar-cachetypes.c
+$(OUT)/vvar-cachetypes: tools/vvar/vvar-cachetypes.c tools/vvar/tsc.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -o $@ $<
 
@@ -207,7 +208,7 @@ $(OUT)/vvar-lines: tools/vvar/vvar-lines.c tools/vvar/vvar-lines-sym.c \
 $(OUT)/vvar-lines-stamp: LDFLAGS_LINES = -static
 $(OUT)/vvar-lines-load $(OUT)/vvar-lines-stamp: tools/vvar/vvar-lines-load.c \
 		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h \
-		tools/vvar/vvar-lines.h
+		tools/vvar/tsc.h tools/vvar/vvar-lines.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_HOST) -pthread $(LDFLAGS_LINES) -o $@ $(filter %.c,$^)
 

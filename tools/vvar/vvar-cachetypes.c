@@ -10,11 +10,13 @@
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,17 +24,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <x86intrin.h>
+
+#include "tsc.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define TRACING		"/sys/kernel/tracing/"
 #define CLOCKSOURCE	"/sys/devices/system/clocksource/clocksource0/"
 #define PAGE		4096UL
 #define __printf(a, b)	__attribute__((__format__(printf, a, b)))
-#define __noreturn	__attribute__((__noreturn__))
 #define LONG_NAME	32
 #define SAY(to, ...)	snprintf(to, sizeof(to), __VA_ARGS__)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define die(...)	errx(2, __VA_ARGS__)
 
 enum cache { WB, WC, UC_MINUS, UC, WT, WP, NR_TYPES };
 
@@ -74,19 +77,6 @@ static bool pat_enabled;
 static char *area;		/* where the test area is mapped */
 static int kmsg = -1;
 static const char *latency_not;
-
-static void __printf(1, 2) __noreturn
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "vvar-cachetypes: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(2);
-}
 
 /* 0 or the errno */
 static int put(const char *path, const char *text)
@@ -280,14 +270,12 @@ static int pat_index_of_line(const char *line)
 static void read_latency(char *text, size_t size)
 {
 	uint64_t best = -1, begin;
-	unsigned int i, aux;
+	unsigned int i;
 
 	for (i = 0; i < 1000; i++) {
-		begin = __rdtscp(&aux);
-		_mm_lfence();
+		begin = ordered_tsc();
 		(void)*(volatile uint32_t *)area;
-		_mm_lfence();
-		begin = __rdtscp(&aux) - begin;
+		begin = ordered_tsc() - begin;
 		if (begin < best)
 			best = begin;
 	}
@@ -494,7 +482,7 @@ static void find_ram(struct kind *k)
 		    MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
 	if (page == MAP_FAILED)
 		die("mmap: %s", strerror(errno));
-	*page = __rdtsc() | 1;
+	*page = ordered_tsc() | 1;
 	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && pread(fd, &entry, sizeof(entry), (unsigned long)page /
 			     PAGE * sizeof(entry)) == sizeof(entry))

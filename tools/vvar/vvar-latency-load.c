@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tsc.h"
 #include "vvar-latency.h"
 
 static const char usage[] =
@@ -53,7 +54,7 @@ static void *hammer(void *arg)
 	size_t len = *(size_t *)arg;
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-		u64 begin = touch_tsc();
+		u64 begin = ordered_tsc();
 		void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
 			       0);
@@ -61,7 +62,7 @@ static void *hammer(void *arg)
 		if (p == MAP_FAILED || mprotect(p, len, PROT_READ) ||
 		    munmap(p, len))
 			exit(fail("mmap", errno));
-		__atomic_store_n(&round_ticks, touch_tsc() - begin,
+		__atomic_store_n(&round_ticks, ordered_tsc() - begin,
 				 __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -75,12 +76,12 @@ static void meet(void)
 {
 	static u64 x = 88172645463325252ULL;
 	u64 most = __atomic_load_n(&round_ticks, __ATOMIC_RELAXED);
-	u64 begin = touch_tsc();
+	u64 begin = ordered_tsc();
 
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
-	while (touch_tsc() - begin < x % (most + 1))
+	while (ordered_tsc() - begin < x % (most + 1))
 		;
 }
 

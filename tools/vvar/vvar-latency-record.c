@@ -31,6 +31,7 @@
 #include <tracefs.h>
 #include <unistd.h>
 
+#include "tsc.h"
 #include "vvar-latency.h"
 
 #define INSTANCE	"vvar-latency"
@@ -418,7 +419,7 @@ static int calibrate(bool ticks)
 	ret = touch_room(&r);
 	if (ret)
 		return ret;
-	tsc = touch_tsc();
+	tsc = ordered_tsc();
 	ns = now_ns();
 
 	zero = median(&r, ZERO);
@@ -448,7 +449,7 @@ static int calibrate(bool ticks)
 		return with < 0 ? with : without;
 
 	ns = now_ns() - ns;
-	tsc = touch_tsc() - tsc;
+	tsc = ordered_tsc() - tsc;
 	scale = ticks ? 1 : (double)ns / tsc;
 	mark("calibrated zero=%lld retried=%lld event=%lld",
 	     (long long)(zero * scale), (long long)(retried * scale),
@@ -689,7 +690,6 @@ int cmd_record(int argc, char **argv)
 	unsigned long buffer = 16384;
 	unsigned int nr_env = 0, i;
 	const bool counts = touch_counts();
-	char *rest;
 	int opt, ret, fd;
 
 	while ((opt = getopt_long(argc, argv, "+ho:", options, NULL)) != -1) {
@@ -698,13 +698,8 @@ int cmd_record(int argc, char **argv)
 			file = optarg;
 			break;
 		case OPT_BUFFER:
-			buffer = strtoul(optarg, &rest, 10);
-			if (*optarg < '0' || *optarg > '9' || *rest ||
-			    !buffer || buffer > 1 << 22) {
-				vvar_err("--buffer %s: not a number of KiB from 1 to %d",
-					 optarg, 1 << 22);
-				return 2;
-			}
+			buffer = parse_number(optarg, "--buffer", "number of KiB",
+					      1 << 22);
 			break;
 		case OPT_CLOCK:
 			clock = optarg;

@@ -10,27 +10,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tsc.h"
 #include "vvar-latency.h"
 
 #define ARCH_MAP_VDSO_64	0x2003
 
-u64 touch_tsc(void)
-{
-#ifdef __x86_64__
-	u32 lo, hi;
-
-	asm volatile("lfence; rdtsc; lfence" : "=a" (lo), "=d" (hi) ::
-		     "memory");
-	return (u64)hi << 32 | lo;
-#else
-	return 0;
-#endif
-}
-
 /* Ticks of 8 instructions a round, six of them slow or not */
 static __attribute__((noinline)) u64 work(unsigned int rounds, bool slow)
 {
-	u64 begin = touch_tsc();
+	u64 begin = ordered_tsc();
 #ifdef __x86_64__
 	u32 x = 3;
 
@@ -42,7 +30,7 @@ static __attribute__((noinline)) u64 work(unsigned int rounds, bool slow)
 		asm volatile("1:\n\t.rept 6\n\tnop\n\t.endr\n\t"
 			     "decl %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
 #endif
-	return touch_tsc() - begin;
+	return ordered_tsc() - begin;
 }
 
 /*
@@ -66,10 +54,10 @@ bool touch_counts(void)
 /* Ticks of one load */
 u64 touch(const char *p)
 {
-	u64 begin = touch_tsc();
+	u64 begin = ordered_tsc();
 
 	*(volatile const char *)p;
-	return touch_tsc() - begin;
+	return ordered_tsc() - begin;
 }
 
 int cmp_u64(const void *a, const void *b)

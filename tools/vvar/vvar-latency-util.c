@@ -33,6 +33,20 @@ void *must(void *p)
 	return p;
 }
 
+/* From 1 to @most; ends the program, with 2, where @s is no such thing */
+unsigned long parse_number(const char *s, const char *option, const char *what,
+			   unsigned long most)
+{
+	char *rest;
+	unsigned long n = strtoul(s, &rest, 10);
+
+	if (*s < '0' || *s > '9' || *rest || !n || n > most) {
+		vvar_err("%s %s: not a %s from 1 to %lu", option, s, what, most);
+		exit(2);
+	}
+	return n;
+}
+
 bool env_valid(const char *s, unsigned int nr)
 {
 	if (strchr(s, '=') && *s != '=' && nr < MAX_ENV && strlen(s) <= 500)

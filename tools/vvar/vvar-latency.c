@@ -38,18 +38,6 @@ static const char usage[] =
 "locks prints what one first touch of vvar acquires (needs lockdep), with a ! where\n"
 "it is neither RCU nor the VMA's read lock, and what page tables had of vvar then.\n";
 
-static unsigned int number(const char *s, const char *option)
-{
-	char *rest;
-	unsigned long n = strtoul(s, &rest, 10);
-
-	if (*s < '0' || *s > '9' || *rest || !n || n > 1000000) {
-		vvar_err("%s %s: not a number from 1 to 1000000", option, s);
-		exit(2);
-	}
-	return n;
-}
-
 static int cmd_report(int argc, char **argv)
 {
 	enum { OPT_BY = 256, OPT_ALL, OPT_TOP, OPT_JSON, OPT_SVG, OPT_OUT,
@@ -89,7 +77,7 @@ static int cmd_report(int argc, char **argv)
 			all = true;
 			break;
 		case OPT_TOP:
-			top = number(optarg, "--top");
+			top = parse_number(optarg, "--top", "number", 1000000);
 			break;
 		case OPT_JSON:
 			json = true;

@@ -121,6 +121,8 @@ int cmd_locks(int argc, char **argv);
 /* Reports on stderr. Always -1, or with a status as the exit status. */
 __printf(1, 2) int vvar_err(const char *fmt, ...);
 /* Is it NAME=VALUE, and not one too many? */
+unsigned long parse_number(const char *s, const char *option, const char *what,
+			   unsigned long most);
 bool env_valid(const char *s, unsigned int nr);
 /* Ends the program when there is no memory */
 void *must(void *p);
@@ -138,7 +140,6 @@ struct room {
 	size_t		page;
 };
 
-u64 touch_tsc(void);
 bool touch_counts(void);
 u64 touch(const char *p);
 int touch_find(const char *name, unsigned long *start, unsigned long *end);

@@ -14,6 +14,7 @@
  *   unpaired  an operation that does not end
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,6 +34,7 @@
 
 #define ROUNDS		8
 #define LOOP_SIZE	(64 << 10)
+#define die(what)	err(1, "%s", what)
 
 enum {
 	OP_GETPPID = 1, OP_PLANTED, OP_VVAR, OP_TEXT, OP_ZERO, OP_LOOP,
@@ -60,12 +62,6 @@ struct worker {
 
 static char *shared;
 static const char *self, *stamp;
-
-static __attribute__((noreturn)) void die(const char *what)
-{
-	fprintf(stderr, "vvar-lines-load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void bind_to(int cpu)
 {

@@ -3,8 +3,8 @@
  * Reads what vvar-lines-plugin.so has recorded: how many lines of memory do two
  * CPUs fight over when each does the same thing, in a process of its own?
  */
+#include <err.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +25,8 @@ static const char usage[] =
 "  --warm     rounds that do not count (default 2)\n"
 "  --ns-line, --ns-insn\n"
 "             what a line that another CPU has costs, and an instruction (100, 0.3)\n";
+
+#define die(...)	errx(2, __VA_ARGS__)
 
 #define READ	1
 #define WRITTEN	2
@@ -130,18 +132,6 @@ struct row {
 
 static unsigned int warm = 2;
 static double ns_line = 100, ns_insn = 0.3;
-
-static __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...)
-{
-	va_list args;
-
-	fputs("vvar-lines: ", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(2);
-}
 
 static void *must(void *p)
 {

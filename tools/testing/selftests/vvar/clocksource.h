@@ -19,6 +19,7 @@
 
 #include "../kselftest.h"
 #include "areas.h"
+#include "process.h"
 
 #define CLOCKSOURCE	"/sys/devices/system/clocksource/clocksource0/"
 #define NSEC		1000000000LL
@@ -64,14 +65,7 @@ static inline bool clocksource_available(const char *name)
 /* Only calls that a signal handler may make */
 static inline bool clocksource_write(const char *name)
 {
-	int fd = open(CLOCKSOURCE "current_clocksource", O_WRONLY | O_CLOEXEC);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, name, strlen(name)) == (ssize_t)strlen(name);
-	close(fd);
-	return written;
+	return put_text(CLOCKSOURCE "current_clocksource", name);
 }
 
 /* The kernel may well take the write and stay with what it has */
@@ -228,7 +222,7 @@ static inline bool clock_trap_calls(void)
 static inline long clock_count_calls(clockid_t id, long reads)
 {
 	long result[2] = { -1, 0 }, i;
-	int out[2], status;
+	int out[2];
 	pid_t pid;
 
 	if (pipe(out))
@@ -249,7 +243,7 @@ static inline long clock_count_calls(clockid_t id, long reads)
 	if (read(out[0], result, sizeof(result)) != sizeof(result))
 		result[0] = -1;
 	close(out[0]);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+	if (child_status(pid))
 		return -1;
 	return result[0] == result[1] ? result[0] : -2;
 }

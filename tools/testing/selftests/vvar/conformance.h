@@ -12,6 +12,7 @@
 
 #include "../kselftest.h"
 #include "areas.h"
+#include "process.h"
 
 struct image {
 	const char *name;
@@ -32,7 +33,6 @@ void __printf(1, 2) say(const char *fmt, ...);
 void print_report(const char *image, const char *what);
 void arm_child(void);
 void say_death(int status);
-bool put_file(const char *path, const char *text);
 void renew(const struct image *image, bool touch);
 bool is_hole(const struct area *a, int page);
 const char *mark_of(const struct area *a, int page);

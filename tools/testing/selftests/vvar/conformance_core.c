@@ -27,7 +27,7 @@ static char core_pattern[256];
 static void restore_core_pattern(void)
 {
 	if (core_pattern[0])
-		put_file("/proc/sys/kernel/core_pattern", core_pattern);
+		put_text("/proc/sys/kernel/core_pattern", core_pattern);
 	core_pattern[0] = 0;
 }
 
@@ -44,7 +44,7 @@ static bool divert_cores(void)
 		return false;
 	atexit(restore_core_pattern);
 	/* %p, so that core_uses_pid doesn't matter */
-	return put_file("/proc/sys/kernel/core_pattern", CORE ".%p\n") &&
+	return put_text("/proc/sys/kernel/core_pattern", CORE ".%p\n") &&
 	       !setrlimit(RLIMIT_CORE, &unlimited);
 }
 
@@ -175,7 +175,7 @@ static bool observe_core(const struct image *image, enum core_kind kind,
 		arm_child();
 		renew(image, kind == CORE_TOUCHED);
 		snprintf(text, sizeof(text), "%#x\n", filter);
-		put_file("/proc/self/coredump_filter", text);
+		put_text("/proc/self/coredump_filter", text);
 		for (i = 0; i < as.nr; i++) {
 			struct area *a = &as.area[i];
 			size_t len = a->end - a->start;

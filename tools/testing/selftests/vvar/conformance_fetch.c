@@ -47,7 +47,7 @@ void see_segfault(void)
 	unsigned int i;
 
 	/* By default ten of them, and of the others, in five seconds */
-	if (!put_file("/proc/sys/kernel/printk_ratelimit", "0\n"))
+	if (!put_text("/proc/sys/kernel/printk_ratelimit", "0\n"))
 		_exit(1);
 	for (i = 0; i < as.nr; i++)
 		say_segfault(&as.area[i]);
@@ -69,12 +69,12 @@ static void say_user_stack(const struct area *a)
 
 	snprintf(line, sizeof(line), "ip == %#lx\n", a->start);
 	if (mprotect((void *)a->start, a->end - a->start, PROT_READ) ||
-	    !put_file(FAULT "filter", line) ||
-	    !put_file(FAULT "enable", "1\n"))
+	    !put_text(FAULT "filter", line) ||
+	    !put_text(FAULT "enable", "1\n"))
 		_exit(1);
 	if (!sigsetjmp(areas_back, 1))
 		((void (*)(void))a->start)();
-	put_file(FAULT "enable", "0\n");
+	put_text(FAULT "enable", "0\n");
 	trace = fopen(TRACING "trace", "r");
 	if (!trace)
 		_exit(1);
@@ -99,11 +99,11 @@ void see_user_stack(void)
 
 	signal(SIGBUS, areas_on_signal);
 	signal(SIGSEGV, areas_on_signal);
-	if (!put_file(TRACING "trace_options", "sym-userobj\n") ||
-	    !put_file(TRACING "trace_options", "userstacktrace\n"))
+	if (!put_text(TRACING "trace_options", "sym-userobj\n") ||
+	    !put_text(TRACING "trace_options", "userstacktrace\n"))
 		_exit(1);
 	for (i = 0; i < as.nr; i++)
 		say_user_stack(&as.area[i]);
-	put_file(TRACING "trace_options", "nouserstacktrace\n");
-	put_file(TRACING "trace_options", "nosym-userobj\n");
+	put_text(TRACING "trace_options", "nouserstacktrace\n");
+	put_text(TRACING "trace_options", "nosym-userobj\n");
 }

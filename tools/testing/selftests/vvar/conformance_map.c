@@ -194,7 +194,7 @@ long do_clear_refs(const struct op *op, char *addr, size_t len)
 	(void)addr;
 	(void)len;
 	snprintf(text, sizeof(text), "%ld\n", op->a);
-	return put_file("/proc/self/clear_refs", text) ? 0 : -1;
+	return put_text("/proc/self/clear_refs", text) ? 0 : -1;
 }
 
 long do_map_again(const struct op *op, char *addr, size_t len)

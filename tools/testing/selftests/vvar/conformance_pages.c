@@ -14,10 +14,6 @@
 
 #include "conformance.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
-
 /*
  * /proc/PID/pagemap
  */
@@ -94,7 +90,7 @@ void see_timens(void)
 		say("unshare = %s\n", areas_outcome(-1));
 		_exit(0);
 	}
-	put_file("/proc/self/timens_offsets", "monotonic 100000 0\n");
+	put_text("/proc/self/timens_offsets", "monotonic 100000 0\n");
 	if (!fork()) {
 		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &direct);
 		now = direct;

@@ -104,17 +104,6 @@ void say_death(int status)
 		say("exit status %d\n", WEXITSTATUS(status));
 }
 
-bool put_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool good = fd >= 0 &&
-		    write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
 struct areas as, layout;
 bool native;
 
@@ -180,24 +169,15 @@ void say_policies(void)
 	fclose(maps);
 }
 
-static uint64_t pagemap_entry(unsigned long addr)
-{
-	uint64_t entry = ~0ULL;
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-
-	if (fd < 0 || pread(fd, &entry, sizeof(entry),
-			    addr / AREAS_PAGE * sizeof(entry)) != sizeof(entry))
-		_exit(1);
-	close(fd);
-	return entry;
-}
-
 /* Whether others map the page too (bit 56) depends on fault-around */
 void say_pagemap(unsigned long addr)
 {
-	uint64_t entry = pagemap_entry(addr) & ~(1ULL << 56);
-	uint64_t pfn = entry & ((1ULL << 55) - 1);
+	uint64_t entry, pfn;
 
+	if (!pagemap_entry(0, addr, &entry))
+		_exit(1);
+	entry &= ~(1ULL << 56);
+	pfn = entry & ((1ULL << 55) - 1);
 	if (!entry)
 		say("nothing");
 	else
@@ -215,7 +195,6 @@ const char *access_outcome(unsigned long addr, bool store)
 /* Whether there is @image, and the layout, for the loop over targets */
 bool map_image(const struct image *image)
 {
-	int status;
 	pid_t pid = fork();
 	struct areas *shared = (void *)report->text;
 
@@ -225,7 +204,7 @@ bool map_image(const struct image *image)
 		memcpy(shared, &as, sizeof(as));
 		_exit(0);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+	if (child_status(pid))
 		return false;
 	memcpy(&layout, shared, sizeof(layout));
 	return true;

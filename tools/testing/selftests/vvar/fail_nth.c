@@ -21,10 +21,7 @@
 
 #include "../kselftest.h"
 #include "areas.h"
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME	0x80
-#endif
+#include "process.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define HOOKS		DEBUGFS "vvar/"
@@ -195,13 +192,12 @@ static long vm_readv(void)
 static long do_fork(void)
 {
 	pid_t pid = fork();
-	int status;
 
 	if (pid < 0)
 		return -1;
 	if (!pid)
 		_exit(readable() ? 0 : WRONG);
-	if (waitpid(pid, &status, 0) != pid || status)
+	if (child_status(pid))
 		errno = EIO;
 	else
 		return 0;
@@ -277,18 +273,9 @@ static long do_setns(void)
 static long hook(const char *name, const char *text)
 {
 	char path[64];
-	int fd, err;
-	ssize_t n;
 
 	snprintf(path, sizeof(path), HOOKS "%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	err = errno;
-	close(fd);
-	errno = err;
-	return n < 0 ? -1 : 0;
+	return put_text(path, text) ? 0 : -1;
 }
 
 static long replace(void)
@@ -447,12 +434,9 @@ static void each_allocation(const struct op *op)
 
 static void put(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+	if (!put_text(path, text))
 		ksft_exit_skip("%s: %s: needs a debug kernel\n", path,
 			       strerror(errno));
-	close(fd);
 }
 
 static unsigned long count_lines(const char *path)

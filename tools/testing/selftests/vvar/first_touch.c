@@ -21,16 +21,11 @@
 
 #include "../kselftest.h"
 #include "areas.h"
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
+#include "process.h"
 
 /* The ABI that this program is built for, told by a system call's number */
 #define IS_32	(SYS_getpid == 20)
 #define IS_X32	(SYS_getpid >= 0x40000000)
-
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 static struct areas as;
 
@@ -44,11 +39,7 @@ static struct found {
 
 static long faults(void)
 {
-	struct rusage usage;
-
-	if (getrusage(RUSAGE_THREAD, &usage))
-		_exit(1);
-	return usage.ru_minflt;
+	return minor_faults(RUSAGE_THREAD);
 }
 
 /* The tracepoint, in an instance that is there for all cases */
@@ -180,9 +171,7 @@ static void use(void)
 
 static void join(pid_t pid)
 {
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+	if (child_status(pid))
 		_exit(1);
 }
 
@@ -256,14 +245,8 @@ static const char *in_thread(void)
 
 static bool enter_namespace(void)
 {
-	int fd;
-
-	if (unshare(CLONE_NEWTIME))
-		return false;
-	fd = open("/proc/self/timens_offsets", O_WRONLY);
-	if (fd < 0 || write(fd, "monotonic 1000 0\n", 17) != 17)
-		return false;
-	return !close(fd);
+	return !unshare(CLONE_NEWTIME) &&
+	       put_text("/proc/self/timens_offsets", "monotonic 1000 0\n");
 }
 
 static const char no_namespace[] = "no time namespace: not root, or CONFIG_TIME_NS is off";
@@ -412,7 +395,7 @@ static int run_test(const char *name)
 		     MAP_ANONYMOUS, -1, 0);
 	if (found == MAP_FAILED || !areas_find(&as, 0))
 		return 1;
-	for (i = 0; i < ARRAY_LEN(tests); i++) {
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (strcmp(tests[i].name, name))
 			continue;
 		skip = tests[i].run();
@@ -460,13 +443,13 @@ static void test(const struct test *t, bool populate)
 		fclose(report);
 	waitpid(pid, &status, 0);
 	if (!strncmp(text, "skip ", 5) && !status) {
-		for (i = 0; i < ARRAY_LEN(about); i++)
+		for (i = 0; i < ARRAY_SIZE(about); i++)
 			ksft_test_result_skip("%s, %s: %s", t->name, about[i],
 					      text + 5);
 	} else if (sscanf(text, "count %ld %ld %ld %ld %ld", &vvar,
 			  &faults_of_text, &holes, &traced_vvar,
 			  &traced_text) != 5 || status) {
-		for (i = 0; i < ARRAY_LEN(about); i++)
+		for (i = 0; i < ARRAY_SIZE(about); i++)
 			ksft_test_result_fail("%s, %s: status %#x\n", t->name,
 					      about[i], status);
 	} else {
@@ -509,9 +492,9 @@ int main(int argc, char **argv)
 				   populate);
 	populate = populate == 'Y' || populate == '1';
 	ksft_print_msg("vvar.populate=%d\n", populate);
-	ksft_set_plan(ARRAY_LEN(about) * ARRAY_LEN(tests));
+	ksft_set_plan(ARRAY_SIZE(about) * ARRAY_SIZE(tests));
 	mkdir(INSTANCE, 0700);
-	for (i = 0; i < ARRAY_LEN(tests); i++)
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		test(&tests[i], populate);
 	rmdir(INSTANCE);
 	ksft_finished();

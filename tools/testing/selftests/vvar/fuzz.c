@@ -36,11 +36,10 @@
 
 #include "../kselftest.h"
 #include "../vDSO/parse_vdso.h"
+#include "areas.h"
 #include "number.h"
+#include "process.h"
 
-#ifndef ARCH_MAP_VDSO_X32
-#define ARCH_MAP_VDSO_X32	0x2001
-#endif
 #ifndef SYS_mseal
 #define SYS_mseal		462
 #endif
@@ -513,8 +512,8 @@ static long do_shmat(void)
 
 static long do_arch_prctl(void)
 {
-	return syscall(SYS_arch_prctl, one_in(2) ? ARCH_MAP_VDSO_X32 + 2 :
-		       ARCH_MAP_VDSO_X32 + (int)rnd(3),
+	return syscall(SYS_arch_prctl, one_in(2) ? AREAS_MAP_64 :
+		       AREAS_MAP_X32 + (int)rnd(3),
 		       one_in(8) ? any_addr() :
 		       arena + rnd((ARENA - block_len) / page) * page);
 }
@@ -664,7 +663,7 @@ static long do_futex(void)
 
 static long do_fork(void)
 {
-	int status = -1;
+	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -673,7 +672,8 @@ static long do_fork(void)
 	}
 	if (pid < 0)
 		return -1;
-	if (waitpid(pid, &status, 0) != pid || status) {
+	status = child_status(pid);
+	if (status) {
 		sh->strange++;
 		say("wrong: child's status %#x", status);
 	}

@@ -84,7 +84,8 @@ static unsigned int test_agree(double seconds, unsigned long page)
 		_exit(0);
 
 	for (reader = 1; reader < readers; reader++) {
-		if (waitpid(pid[reader], &status, 0) != pid[reader] || status)
+		status = child_status(pid[reader]);
+		if (status)
 			ksft_exit_fail_msg("reader %u died: status %#x\n",
 					   reader, status);
 	}
@@ -230,10 +231,8 @@ static unsigned long sleeper_io_page(const struct sleeper *s)
 
 static int sleeper_end(struct sleeper *s)
 {
-	int status = -1;
-
 	close(s->hold);
-	return waitpid(s->pid, &status, 0) == s->pid ? status : -1;
+	return child_status(s->pid);
 }
 
 static void test_taken_back(const char *other, unsigned long page, int before)

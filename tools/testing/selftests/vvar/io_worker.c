@@ -11,10 +11,6 @@
 #include "clocksource.h"
 #include "ring.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME	0x80
-#endif
-
 /* <asm/vvar.h>: struct vdso_data, of which the second word is the clock mode */
 #define CLOCK_MODE	(128 / sizeof(int) + 1)
 #define MODE_TIMENS	INT_MAX
@@ -53,7 +49,7 @@ int main(void)
 {
 	char populate[8] = "";
 	struct areas as;
-	int status, fd;
+	int status;
 	pid_t pid;
 
 	ksft_print_header();
@@ -68,10 +64,8 @@ int main(void)
 		ksft_exit_skip("no debugfs or no CONFIG_VVAR_DEBUGFS: no vvar/pte\n");
 	if (unshare(CLONE_NEWTIME))
 		ksft_exit_skip("no time namespace: %s\n", strerror(errno));
-	fd = open("/proc/self/timens_offsets", O_WRONLY);
-	if (fd < 0 || write(fd, "monotonic 1000 0\n", 17) != 17)
+	if (!put_text("/proc/self/timens_offsets", "monotonic 1000 0\n"))
 		ksft_exit_fail_msg("timens_offsets: %s\n", strerror(errno));
-	close(fd);
 	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (result == MAP_FAILED)
@@ -80,7 +74,8 @@ int main(void)
 	pid = fork();
 	if (!pid)
 		child(as.area[0].start);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+	status = child_status(pid);
+	if (status)
 		ksft_exit_fail_msg("the process ended with status %#x\n", status);
 	ksft_test_result(result->written == AREAS_PAGE,
 			 "a worker has written the page: %s\n",

@@ -32,7 +32,6 @@
 #include "../kselftest.h"
 #include "areas.h"
 
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define IMAGES		"/sys/kernel/vdso"
 #define WORK_DIR	"/tmp/vvar-never-fd"
 #define WORK_FILE	WORK_DIR "/file"
@@ -333,7 +332,7 @@ static void try_ways(int pid, const char *what, unsigned long start,
 		 proc, anon, anon + end - start);
 	snprintf(file_path, sizeof(file_path), "/proc/%s/map_files/%lx-%lx",
 		 proc, file, file + 2 * AREAS_PAGE);
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		if (!have(&ways[i]))
 			continue;
 		tried++;
@@ -365,7 +364,7 @@ static void try_names(void)
 	unsigned int i, bad = 0;
 	int fd;
 
-	for (i = 0; i < ARRAY_LEN(names); i++) {
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		fd = open(names[i], O_PATH);
 		if (fd >= 0 || errno != ENOENT) {
 			ksft_print_msg("open(%s): %s\n", names[i],
@@ -429,7 +428,7 @@ static void try_images(void)
 	void *at;
 	int fd;
 
-	for (i = 0; i < ARRAY_LEN(places); i++) {
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		dir = opendir(places[i]);
 		while (dir && (de = readdir(dir))) {
 			if (de->d_type != DT_REG || !strcmp(de->d_name, "point"))
@@ -438,7 +437,7 @@ static void try_images(void)
 			snprintf(path, sizeof(path), "%s/%s", places[i], de->d_name);
 			fd = open(path, O_RDONLY);
 			bad += !i && (fstatfs(fd, &fs) || fs.f_type != SYSFS_MAGIC);
-			for (j = 0; j < ARRAY_LEN(maps); j++) {
+			for (j = 0; j < ARRAY_SIZE(maps); j++) {
 				at = mmap(NULL, AREAS_PAGE, maps[j].prot,
 					  maps[j].flags, fd, 0);
 				ways[i]++;
@@ -583,7 +582,7 @@ static void try_handles(void)
 	struct stat root, st;
 	int dir, fd;
 
-	for (i = 0; i < ARRAY_LEN(roots); i++) {
+	for (i = 0; i < ARRAY_SIZE(roots); i++) {
 		dir = open(roots[i], O_RDONLY | O_DIRECTORY);
 		if (dir < 0 || fstat(dir, &root))
 			continue;
@@ -760,7 +759,7 @@ static unsigned int walk_vmas(int func, int vm_start, int vm_file, int f_path,
 			BPF_ST | BPF_MEM | BPF_DW, 10, 0, SEEN(start) + 8 * i, 0
 		};
 	memcpy(insns + n, rest, sizeof(rest));
-	n += ARRAY_LEN(rest);
+	n += ARRAY_SIZE(rest);
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_type = BPF_PROG_TYPE_TRACING;
@@ -829,7 +828,7 @@ static void try_bpf(const struct areas *as, unsigned long file)
 		ksft_test_result_fail("BPF task_vma: " BTF " has no vm_start, vm_file or f_path\n");
 		return;
 	}
-	nr = walk_vmas(func, vm_start, vm_file, f_path, seen, ARRAY_LEN(seen));
+	nr = walk_vmas(func, vm_start, vm_file, f_path, seen, ARRAY_SIZE(seen));
 	for (j = 0; j < nr; j++) {
 		struct seen *s = &seen[j];
 
@@ -861,7 +860,7 @@ static void find_probes(void)
 	unsigned int i;
 	FILE *type;
 
-	for (i = 0; i < ARRAY_LEN(places) && !tracefs; i++) {
+	for (i = 0; i < ARRAY_SIZE(places) && !tracefs; i++) {
 		if (!access(places[i], W_OK))
 			tracefs = places[i];
 	}

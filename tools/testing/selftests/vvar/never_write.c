@@ -36,7 +36,6 @@
 #include "areas.h"
 #include "clocksource.h"
 
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 #define PATTERN		0x5555555555555555UL
 /* A word of each page that the kernel leaves alone */
 #define SPOT		(AREAS_PAGE - 16)
@@ -494,7 +493,6 @@ static void try_standstill(void)
 	const struct area *a = areas_named(&as, "[vvar]");
 	size_t len = a->end - a->start;
 	unsigned long p;
-	int status;
 	char *copy;
 	pid_t pid = fork();
 
@@ -512,7 +510,7 @@ static void try_standstill(void)
 			_exit(2);
 		_exit(clock_ticks());
 	}
-	ksft_test_result(waitpid(pid, &status, 0) == pid && !status,
+	ksft_test_result(!child_status(pid),
 			 "the clock of a copied page stands still\n");
 }
 
@@ -717,19 +715,11 @@ static void end_victim(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-static uint64_t pagemap_entry(pid_t pid, unsigned long addr)
+static uint64_t entry_of(pid_t pid, unsigned long addr)
 {
-	char path[64];
-	uint64_t entry = 0;
-	int fd;
+	uint64_t entry;
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || pread(fd, &entry, 8, addr / AREAS_PAGE * 8) != 8)
-		entry = 0;
-	if (fd >= 0)
-		close(fd);
-	return entry;
+	return pagemap_entry(pid, addr, &entry) ? entry : 0;
 }
 
 #define PFN(entry)	((entry) & ((1ULL << 55) - 1))
@@ -791,7 +781,7 @@ static void try_breakpoint(int how, bool fresh)
 	if (a < 0 || b < 0)
 		ksft_exit_fail_msg("no processes to debug\n");
 	was = peek(b);		/* maps the page there */
-	eb_before = pagemap_entry(b, clock_addr);
+	eb_before = entry_of(b, clock_addr);
 	ksft_test_result(set_breakpoint(a, how) && (peek(a) & 0xff) == 0xcc,
 			 "%s, %s: the breakpoint is there\n", what, state);
 	ksft_test_result(peek(b) == was && was == own,
@@ -802,8 +792,8 @@ static void try_breakpoint(int how, bool fresh)
 	ksft_test_result(c > 0 && peek(c) == own,
 			 "%s, %s: a new mapping has none\n", what, state);
 	end_victim(c);
-	ea = pagemap_entry(a, clock_addr);
-	eb = pagemap_entry(b, clock_addr);
+	ea = entry_of(a, clock_addr);
+	eb = entry_of(b, clock_addr);
 	ksft_test_result(PFN(ea) && PFN(eb) && PFN(ea) != PFN(eb) &&
 			 !IS_FILE(ea) && IS_FILE(eb) &&
 			 PFN(eb) == PFN(eb_before),
@@ -841,12 +831,12 @@ static void try_copy(void)
 		vdso = areas_named(&own, "[vdso]");
 		byte = (char *)vdso->end - 1;
 		was = *byte;
-		shared = pagemap_entry(getpid(), (unsigned long)byte);
+		shared = entry_of(0, (unsigned long)byte);
 		if (mprotect((void *)vdso->start, vdso->end - vdso->start,
 			     PROT_READ | PROT_WRITE | PROT_EXEC))
 			_exit(2);
 		*byte = was + 1;
-		copied = pagemap_entry(getpid(), (unsigned long)byte);
+		copied = entry_of(0, (unsigned long)byte);
 		if (PFN(copied) == PFN(shared) || IS_FILE(copied))
 			_exit(3);
 		pid = fork();
@@ -862,7 +852,7 @@ static void try_copy(void)
 		if (madvise((void *)vdso->start, vdso->end - vdso->start,
 			    MADV_DONTNEED) || *byte != was)
 			_exit(5);
-		back = pagemap_entry(getpid(), (unsigned long)byte);
+		back = entry_of(0, (unsigned long)byte);
 		_exit(PFN(back) == PFN(shared) ? 0 : 6);
 	}
 	waitpid(pid, &status, 0);
@@ -1023,7 +1013,6 @@ int main(void)
 	void *handle = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	unsigned int i, plan = 4 * BREAKPOINT_TESTS + 5;
 	struct areas own;
-	int status;
 	long a;
 	pid_t pid;
 
@@ -1037,7 +1026,7 @@ int main(void)
 	pid = fork();
 	if (!pid)
 		_exit(!areas_renew(&own, AREAS_MAP_64));
-	if (waitpid(pid, &status, 0) != pid || status)
+	if (child_status(pid))
 		ksft_exit_skip("no ARCH_MAP_VDSO_64: CONFIG_CHECKPOINT_RESTORE is off\n");
 	clock_addr = (unsigned long)dlsym(handle, "__vdso_clock_gettime");
 	if (!handle || !clock_addr)
@@ -1047,7 +1036,7 @@ int main(void)
 	if (found == MAP_FAILED)
 		ksft_exit_fail_msg("no memory to share\n");
 
-	for (i = 0; i < ARRAY_LEN(attempts); i++)
+	for (i = 0; i < ARRAY_SIZE(attempts); i++)
 		plan += attempts[i].last > attempts[i].a ?
 			attempts[i].last - attempts[i].a + 1 : 1;
 	plan += 2 * (as.nr - 1);
@@ -1055,7 +1044,7 @@ int main(void)
 
 	ksft_test_result(clock_ticks(), "the clock of this process ticks\n");
 	try_standstill();
-	for (i = 0; i < ARRAY_LEN(attempts); i++) {
+	for (i = 0; i < ARRAY_SIZE(attempts); i++) {
 		try_attempt(&attempts[i], attempts[i].a);
 		for (a = attempts[i].a + 1; a <= attempts[i].last; a++)
 			try_attempt(&attempts[i], a);

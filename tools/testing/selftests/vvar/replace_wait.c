@@ -25,6 +25,7 @@
 
 #include "areas.h"
 #include "number.h"
+#include "process.h"
 
 #define REPLACE		"/sys/kernel/debug/vvar/replace"
 /* The last word of what is replaced there is 0, or else that of a page */
@@ -60,10 +61,7 @@ static uint64_t now(void)
 
 static long minflt(void)
 {
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return ru.ru_minflt;
+	return minor_faults(RUSAGE_SELF);
 }
 
 static void pin(int cpu)
@@ -196,7 +194,7 @@ int main(int argc, char **argv)
 	const bool alone = argc == 4 && !strcmp(argv[3], "alone");
 	struct areas as;
 	unsigned int i;
-	int fd, status;
+	int fd;
 	pid_t pid;
 
 	if (argc > 3 + alone) {
@@ -237,7 +235,7 @@ int main(int argc, char **argv)
 		mapped[i] = replace(fd);
 	}
 	__atomic_store_n(&sh->stop, 1, __ATOMIC_RELAXED);
-	if (pid && (waitpid(pid, &status, 0) != pid || status))
+	if (pid && child_status(pid))
 		fail("the process that forks");
 	for (i = 0; i < rounds; i++)
 		unmapped[i] = replace(fd);

@@ -26,18 +26,6 @@
 #include "number.h"
 #include "stress.h"
 
-#ifndef ARCH_MAP_VDSO_X32
-#define ARCH_MAP_VDSO_X32	0x2001
-#define ARCH_MAP_VDSO_32	0x2002
-#define ARCH_MAP_VDSO_64	0x2003
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE		25
-#endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME		0x80
-#endif
-
 static const char * const count_text[] = {
 	[C_READ] = "vDSO reads between two system calls",
 	[C_TOUCH] = "first touches from user mode",
@@ -470,7 +458,7 @@ int main(int argc, char **argv)
 	}
 	cut_short = stopping();
 	stop_all();
-	write_file(MIN_FREE, min_free);
+	put_text(MIN_FREE, min_free);
 	resources(&after);
 
 	/* The plan is what there is to count */

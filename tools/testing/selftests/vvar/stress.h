@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "process.h"
+
 #define PMD_BYTES		(2UL << 20)
 #define CLOCKSOURCE		"/sys/devices/system/clocksource/clocksource0/"
 #define REPLACE			"/sys/kernel/debug/vvar/replace"
@@ -149,7 +151,6 @@ pid_t vfork_exec(void);
 int exec_check(const char *floor_arg, const char *seed_arg);
 void own_pipe(void);
 void read_file(const char *path, char *text, size_t size);
-bool write_file(const char *path, const char *text);
 
 /* stress_read.c */
 void job_read(void);

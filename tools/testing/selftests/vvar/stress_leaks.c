@@ -73,17 +73,17 @@ static void settle(void)
 
 	for (i = 0; i < 3; i++) {
 		sleep_ms(1000);
-		write_file("/proc/sys/vm/drop_caches", "3");
+		put_text("/proc/sys/vm/drop_caches", "3");
 		dir = opendir("/sys/kernel/slab");
 		while (dir && (d = readdir(dir))) {
 			snprintf(path, sizeof(path),
 				 "/sys/kernel/slab/%s/shrink", d->d_name);
-			write_file(path, "1");
+			put_text(path, "1");
 		}
 		if (dir)
 			closedir(dir);
 	}
-	write_file("/proc/sys/vm/stat_refresh", "1");
+	put_text("/proc/sys/vm/stat_refresh", "1");
 }
 
 void resources(struct resources *r)

@@ -19,7 +19,7 @@ void job_hotplug(void)
 		snprintf(path, sizeof(path),
 			 "/sys/devices/system/cpu/cpu%u/online",
 			 1 + rnd(cpus - 1));
-		if (!write_file(path, "0")) {
+		if (!put_text(path, "0")) {
 			if (errno != EBUSY)
 				wrong("%s: %s", path, strerror(errno));
 		} else {
@@ -27,7 +27,7 @@ void job_hotplug(void)
 		}
 		sleep_ms(rnd(20));
 		/* Busy: a suspend is at it */
-		while (!write_file(path, "1")) {
+		while (!put_text(path, "1")) {
 			if (errno != EBUSY) {
 				wrong("%s: %s", path, strerror(errno));
 				break;
@@ -41,20 +41,20 @@ void job_hotplug(void)
 /* All tasks stop and go on: with 9p for its root, a guest goes no further */
 void job_suspend(void)
 {
-	if (!write_file("/sys/power/pm_test", "freezer") ||
-	    !write_file("/sys/module/suspend/parameters/pm_test_delay", "0")) {
+	if (!put_text("/sys/power/pm_test", "freezer") ||
+	    !put_text("/sys/module/suspend/parameters/pm_test_delay", "0")) {
 		skip(FREEZE, "no pm_test");
 		return;
 	}
 	while (!stopping()) {
 		sleep_ms(500 + rnd(2500));
 		/* Busy: not all tasks could be frozen */
-		if (write_file("/sys/power/state", "freeze"))
+		if (put_text("/sys/power/state", "freeze"))
 			counted(FREEZE);
 		else if (errno != EBUSY && errno != EAGAIN)
 			wrong("suspend: %s", strerror(errno));
 	}
-	write_file("/sys/power/pm_test", "none");
+	put_text("/sys/power/pm_test", "none");
 }
 
 void job_clocksource(void)
@@ -76,8 +76,8 @@ void job_clocksource(void)
 	}
 	while (!stopping()) {
 		for (i = 0; i < nr && !stopping(); i++) {
-			if (!write_file(CLOCKSOURCE "current_clocksource",
-					name[i]))
+			if (!put_text(CLOCKSOURCE "current_clocksource",
+				      name[i]))
 				wrong("clocksource %s: %s", name[i],
 				      strerror(errno));
 			read_clock(vd.base);
@@ -86,7 +86,7 @@ void job_clocksource(void)
 			sleep_ms(rnd(60));
 		}
 	}
-	write_file(CLOCKSOURCE "current_clocksource", old);
+	put_text(CLOCKSOURCE "current_clocksource", old);
 }
 
 void job_replace(void)
@@ -97,7 +97,7 @@ void job_replace(void)
 	}
 	while (!stopping()) {
 		/* One page, the other, the tombstone */
-		if (write_file(REPLACE, "3"))
+		if (put_text(REPLACE, "3"))
 			count(REPLACE, 3);
 		else
 			wrong("%s: %s", REPLACE, strerror(errno));

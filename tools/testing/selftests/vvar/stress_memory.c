@@ -31,11 +31,8 @@ unsigned long meminfo_kb(const char *what)
 /* The victim, if it comes to that */
 static void first_to_die(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
-
-	if (fd < 0 || write(fd, "1000", 4) != 4)
+	if (!put_text("/proc/self/oom_score_adj", "1000"))
 		wrong("oom_score_adj: %s", strerror(errno));
-	close(fd);
 }
 
 /* The sum of what /proc/vmstat has under names that begin with @name */
@@ -102,7 +99,7 @@ void job_pressure(void)
 			fill_page_cache();
 			snprintf(text, sizeof(text), "%lu",
 				 meminfo_kb("MemFree:") / 8 * 7);
-			if (!write_file(MIN_FREE, text))
+			if (!put_text(MIN_FREE, text))
 				wrong("%s: %s", MIN_FREE, strerror(errno));
 			left = 0;
 			max = 8;
@@ -124,7 +121,7 @@ void job_pressure(void)
 		while (n--)
 			munmap(chunk[n], step);
 		close(fd);
-		write_file(MIN_FREE, min_free);
+		put_text(MIN_FREE, min_free);
 		read_clock(vd.base);
 		counted(PRESSURE);
 		sleep_ms(200);

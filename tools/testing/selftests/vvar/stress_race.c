@@ -7,13 +7,9 @@
 #include <sys/syscall.h>
 
 #include "../kselftest.h"
+#include "areas.h"
 #include "stress.h"
 
-#ifndef ARCH_MAP_VDSO_X32
-#define ARCH_MAP_VDSO_X32	0x2001
-#define ARCH_MAP_VDSO_32	0x2002
-#define ARCH_MAP_VDSO_64	0x2003
-#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE		25
 #endif
@@ -293,7 +289,7 @@ void job_race(void)
 		case 5 ... 7:
 			munmap((void *)base, vd.len);
 			to = rnd(ARRAY_SIZE(at));
-			if (syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64,
+			if (syscall(SYS_arch_prctl, AREAS_MAP_64,
 				    at[to]) < 0) {
 				if (sh->skip[C_MAP64][0])
 					goto out;

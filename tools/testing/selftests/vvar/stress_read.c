@@ -5,13 +5,8 @@
 #include <sys/syscall.h>
 
 #include "../kselftest.h"
+#include "areas.h"
 #include "stress.h"
-
-#ifndef ARCH_MAP_VDSO_X32
-#define ARCH_MAP_VDSO_X32	0x2001
-#define ARCH_MAP_VDSO_32	0x2002
-#define ARCH_MAP_VDSO_64	0x2003
-#endif
 
 void job_read(void)
 {
@@ -31,9 +26,9 @@ void job_touch(void)
 	static const struct {
 		int code, count;
 	} images[] = {
-		{ ARCH_MAP_VDSO_64, C_MAP64 },
-		{ ARCH_MAP_VDSO_32, C_MAP32 },
-		{ ARCH_MAP_VDSO_X32, C_MAPX32 },
+		{ AREAS_MAP_64, C_MAP64 },
+		{ AREAS_MAP_32, C_MAP32 },
+		{ AREAS_MAP_X32, C_MAPX32 },
 	};
 	unsigned long base = vd.base;
 	bool missing[ARRAY_SIZE(images)] = { };

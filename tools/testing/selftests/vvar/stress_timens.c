@@ -8,10 +8,6 @@
 
 #include "stress.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME		0x80
-#endif
-
 static int open_ns(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -48,7 +44,7 @@ static void in_timens(int root, time_t root_floor, time_t ns_floor)
 
 static void timens_child(void)
 {
-	int root = open_ns("/proc/self/ns/time"), fd, n;
+	int root = open_ns("/proc/self/ns/time");
 	time_t floor = clock_floor;
 	char buf[80];
 
@@ -58,12 +54,10 @@ static void timens_child(void)
 		wrong("unshare(CLONE_NEWTIME): %s", strerror(errno));
 		_exit(1);
 	}
-	n = snprintf(buf, sizeof(buf), "monotonic %d 0\nboottime %d 0\n",
-		     OFFSET, OFFSET);
-	fd = open("/proc/self/timens_offsets", O_WRONLY);
-	if (fd < 0 || write(fd, buf, n) != n)
+	snprintf(buf, sizeof(buf), "monotonic %d 0\nboottime %d 0\n", OFFSET,
+		 OFFSET);
+	if (!put_text("/proc/self/timens_offsets", buf))
 		wrong("/proc/self/timens_offsets: %s", strerror(errno));
-	close(fd);
 	read_clock(vd.base);		/* still the old namespace's */
 	if (rnd(3)) {
 		pid_t pid = fork();

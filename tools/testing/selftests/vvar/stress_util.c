@@ -150,10 +150,7 @@ void touch_page(unsigned long base)
 /* Of this thread, so far */
 long faults(void)
 {
-	struct rusage ru;
-
-	getrusage(RUSAGE_THREAD, &ru);
-	return ru.ru_minflt;
+	return minor_faults(RUSAGE_THREAD);
 }
 
 void touch_all(unsigned long base)
@@ -341,15 +338,4 @@ void read_file(const char *path, char *text, size_t size)
 	text[n > 0 ? n : 0] = 0;
 	if (fd >= 0)
 		close(fd);
-}
-
-bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) ==
-			     (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
 }

@@ -69,12 +69,9 @@ static bool all_go_on(void)
 
 static bool set(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written = fd >= 0 && write(fd, text, strlen(text)) > 0;
+	bool written = put_text(path, text);
 	int err = errno;
 
-	if (fd >= 0)
-		close(fd);
 	if (!written)
 		ksft_print_msg("%s: %s: %s\n", path, text, strerror(err));
 	errno = err;
@@ -165,7 +162,8 @@ int main(int argc, char **argv)
 
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < READERS; i++) {
-		if (waitpid(pid[i], &status, 0) != pid[i] || status)
+		status = child_status(pid[i]);
+		if (status)
 			ksft_exit_fail_msg("reader %u: status %#x\n", i, status);
 	}
 	for (s = 0; s < NR_CLOCKS; s++) {

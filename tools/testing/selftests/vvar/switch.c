@@ -26,10 +26,6 @@
 #include "clocksource.h"
 #include "number.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME	0x80
-#endif
-
 #ifndef __aligned
 #define __aligned(x)	__attribute__((__aligned__(x)))
 #endif
@@ -445,9 +441,9 @@ int main(int argc, char **argv)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	for (i = THREADS; i < READERS; i++) {
-		int status;
+		int status = child_status(pid[i]);
 
-		if (waitpid(pid[i], &status, 0) != pid[i] || status) {
+		if (status) {
 			ksft_print_msg("reader %u died: status %#x\n", i,
 				       status);
 			moving = false;

@@ -23,6 +23,7 @@
 #include "../vDSO/parse_vdso.h"
 #include "areas.h"
 #include "number.h"
+#include "process.h"
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define IMAGE		"/sys/kernel/vdso/x86_64"
@@ -90,11 +91,8 @@ static void probe_all(struct probe *probe, unsigned long offset, bool ret)
  */
 static void drain(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	if (fd < 0 || write(fd, "1", 1) != 1)
+	if (!put_text("/proc/sys/vm/drop_caches", "1"))
 		ksft_exit_fail_msg("drop_caches: %s\n", strerror(errno));
-	close(fd);
 }
 
 static void unprobe(struct probe *probe)
@@ -177,14 +175,6 @@ static int read_clock(unsigned int calls)
 	return !at;
 }
 
-static int wait_for(pid_t pid)
-{
-	int status = -1;
-
-	waitpid(pid, &status, 0);
-	return status;
-}
-
 /* This program afresh, which makes @calls calls */
 static pid_t run(unsigned int calls)
 {
@@ -201,15 +191,11 @@ static pid_t run(unsigned int calls)
 /* Is the page of the probed function a private copy? -1 if pagemap does not say */
 static int private_copy(const unsigned char *at)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry = 0;
-	ssize_t n;
+	uint64_t entry;
 
 	/* Present */
 	(void)*(volatile unsigned char *)at;
-	n = pread(fd, &entry, sizeof(entry), (uintptr_t)at / AREAS_PAGE * sizeof(entry));
-	close(fd);
-	if (n != sizeof(entry) || !(entry & (1ULL << 63)))
+	if (!pagemap_entry(0, (unsigned long)at, &entry) || !(entry & (1ULL << 63)))
 		return -1;
 	return !(entry & (1ULL << 61));
 }
@@ -406,7 +392,7 @@ static int in_child(int (*body)(void))
 
 	if (!pid)
 		_exit(body());
-	return wait_for(pid);
+	return child_status(pid);
 }
 
 static int reads(void)
@@ -494,7 +480,7 @@ static void try_one_process(void)
 		ksft_exit_fail_msg("probe in one process: %s\n", strerror(errno));
 	child_has = c;
 	mine = text_is_shared() && !read_clock(CALLS);
-	status = wait_for(pid);
+	status = child_status(pid);
 	if (read(fd, &n, sizeof(n)) != sizeof(n))
 		n = 0;
 	close(fd);
@@ -542,7 +528,7 @@ static int go_on_forking(void)
 
 		if (!pid)
 			_exit(read_clock(20));
-		if (pid > 0 && wait_for(pid))
+		if (pid > 0 && child_status(pid))
 			return 1;
 	}
 	return !text_is(false);
@@ -551,7 +537,7 @@ static int go_on_forking(void)
 static int go_on_executing(void)
 {
 	while (!*stop) {
-		if (wait_for(run(20)))
+		if (child_status(run(20)))
 			return 1;
 	}
 	return !text_is(false);
@@ -616,7 +602,7 @@ static void race(unsigned int times)
 	}
 	*stop = true;
 	for (i = 0; i < 4; i++) {
-		status = wait_for(pids[i]);
+		status = child_status(pids[i]);
 		if (status)
 			ksft_print_msg("process %lu: status %#x\n", i, status);
 		bad += status != 0;
@@ -677,9 +663,9 @@ int main(int argc, char **argv)
 	expect(&probe, NULL, 0, 0);
 	if (write(go[1], &c, 1) != 1)
 		ksft_exit_fail_msg("pipe: %s\n", strerror(errno));
-	expect(&probe, "a process that was there", wait_for(pid), CALLS);
+	expect(&probe, "a process that was there", child_status(pid), CALLS);
 	expect(&probe, "this process", read_clock(CALLS), CALLS);
-	expect(&probe, "a program run later", wait_for(run(CALLS)), CALLS);
+	expect(&probe, "a program run later", child_status(run(CALLS)), CALLS);
 	expect(&probe, "a child, and a child of it", in_child(reads_in_grandchild),
 	       2 * CALLS);
 	pthread_create(&thread, NULL, in_thread, NULL);

@@ -94,6 +94,7 @@ help:
 ##   make series      what git am takes, with a cover letter, in OUT/series
 ##   make series-check  does each patch of it build, boot and pass KUnit?
 ##                    [FULL=1: defconfig and allnoconfig whole; PATCHES="4 9"]
+##   make deb         packages of the patched kernel  [CONFIG=running|debian|FILE]
 ##   make checklist   Documentation/process/submit-checklist.rst by machine (an hour
 ##                    and more; QUICK=1: minutes)
 ## Pieces
@@ -388,7 +389,7 @@ bisect-test: perf tools
 
 # --- sending ---------------------------------------------------------------
 
-.PHONY: series series-check checklist
+.PHONY: series series-check checklist deb
 series: deps
 	@scripts/deps git
 	@scripts/series
@@ -397,6 +398,10 @@ series-check: kernel-stock tools
 	@scripts/deps git git-email
 	@scripts/series
 	@PERF_FLAGS="$(PERF_OFF:%=%=1) BUILD_BPF_SKEL=0" scripts/check/series $(if $(FULL),--full) $(PATCHES)
+
+deb: deps
+	@scripts/deps build-essential debhelper rsync
+	@scripts/deb $(or $(CONFIG),running)
 
 checklist: kernel-stock kernel-vvar
 	@scripts/check/checklist $(if $(QUICK),--quick)

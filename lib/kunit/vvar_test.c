@@ -139,7 +139,7 @@ bool vvt_readable(unsigned long addr)
 {
 	char c;
 
-	return !get_user(c, (char __user *)addr);
+	return !copy_from_user(&c, (char __user *)addr, sizeof(c));
 }
 
 void vvt_expect_readable(struct kunit *test, unsigned long addr, bool wanted)

@@ -395,7 +395,7 @@ series: deps
 	@scripts/series
 
 series-check: kernel-stock tools
-	@scripts/deps git git-email
+	@scripts/deps git git-email libmailtools-perl
 	@scripts/series
 	@PERF_FLAGS="$(PERF_OFF:%=%=1) BUILD_BPF_SKEL=0" scripts/check/series $(if $(FULL),--full) $(PATCHES)
 

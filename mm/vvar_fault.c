@@ -75,7 +75,7 @@ struct vvar_tally {
 /* RAM as every other: what protection_map[] has does not say "encrypted" */
 static u64 vvar_ram_word(unsigned long pfn)
 {
-	return arch_vvar_word(pfn, pgprot_encrypted(PAGE_READONLY));
+	return arch_vvar_word(pfn, pgprot_encrypted(vm_get_page_prot(VM_READ)));
 }
 
 static u64 vvar_tombstone(void)
@@ -504,11 +504,13 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
 	/* Processes in a time namespace have the time data there */
 	if (slot == area->time_slot && area->timens_slot >= 0)
 		zapped += vvar_files_zap(area->files, area->timens_slot, old);
-	if (trace_vvar_replace_enabled())
-		trace_vvar_replace(area->name, slot,
-				   arch_vvar_pte(old, PAGE_READONLY),
-				   arch_vvar_pte(word, PAGE_READONLY), grace,
-				   zapped);
+	if (trace_vvar_replace_enabled()) {
+		/* Not PAGE_READONLY, which arm64 corrects at boot */
+		pgprot_t prot = vm_get_page_prot(VM_READ);
+
+		trace_vvar_replace(area->name, slot, arch_vvar_pte(old, prot),
+				   arch_vvar_pte(word, prot), grace, zapped);
+	}
 }
 
 /**
@@ -526,19 +528,20 @@ static void vvar_replace(struct vvar_area *area, unsigned int slot, u64 word,
  * has put the pfn by follow_pfnmap_start() (VFIO does) is not reached.
  *
  * Context: Process context, may sleep (grace period, i_mmap_rwsem).
- * Return: 0, or -EINVAL if @slot or @pfn is out of range or @area is not
- * registered.
+ * Return: 0, or -EINVAL if @slot is out of range, no PTE holds @pfn, or @area is
+ * not registered.
  */
 int vvar_area_set_slot(struct vvar_area *area, unsigned int slot,
 		       unsigned long pfn, pgprot_t prot)
 {
+	u64 word = arch_vvar_word(pfn, prot);
+
 	guard(mutex)(&vvar_mutex);
 	if (!area->files || slot >= area->nr_slots ||
-	    pfn > PHYS_PFN(PHYSICAL_PAGE_MASK))
+	    pte_pfn(arch_vvar_pte(word, vm_get_page_prot(VM_READ))) != pfn)
 		return -EINVAL;
 
-	vvar_replace(area, slot, arch_vvar_word(pfn, prot),
-		     area->in_use | BIT(slot));
+	vvar_replace(area, slot, word, area->in_use | BIT(slot));
 	return 0;
 }
 

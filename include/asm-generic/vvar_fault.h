@@ -31,9 +31,10 @@ static inline unsigned long arch_vvar_pfn(u64 word)
 	return word;
 }
 
+/* Young, so that the next access does not fault for that where no hardware sets it */
 static inline pte_t arch_vvar_pte(u64 word, pgprot_t prot)
 {
-	return pte_mkspecial(pfn_pte(word, prot));
+	return pte_mkyoung(pte_mkspecial(pfn_pte(word, prot)));
 }
 
 /* Is @pte, whatever its protection, made from @word? */
@@ -43,7 +44,8 @@ static inline bool arch_vvar_shows(pte_t pte, u64 word)
 }
 
 /* For the tracepoints */
+#define VVAR_CACHE_WB	0
 #define arch_vvar_cache(pte)	((void)(pte), 0)
-#define arch_vvar_show_cache(cache)	__print_symbolic(cache, { 0, "WB" })
+#define arch_vvar_show_cache(cache)	__print_symbolic(cache, { VVAR_CACHE_WB, "WB" })
 
 #endif /* _ASM_GENERIC_VVAR_FAULT_H */

@@ -61,6 +61,7 @@ static inline bool arch_vvar_try_set_pte(pte_t *ptep, pte_t old, pte_t new)
 }
 
 /* For the tracepoints */
+#define VVAR_CACHE_WB	_PAGE_CACHE_MODE_WB
 #define arch_vvar_cache(pte)	pgprot2cachemode(pte_pgprot(pte))
 #define arch_vvar_show_cache(cache)			\
 	__print_symbolic(cache,				\

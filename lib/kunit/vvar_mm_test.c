@@ -3,7 +3,7 @@
 #include <linux/completion.h>
 #include <linux/mman.h>
 
-#include "vvar_test_x86.h"
+#include "vvar_test.h"
 
 static void vvar_mm_moved_area_takes_its_ptes_along(struct kunit *test)
 {

@@ -3,19 +3,10 @@
 #include <kunit/resource.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
-#include <linux/time_namespace.h>
-#include <linux/vdso_datastore.h>
-#include <vdso/datapage.h>
 
-#include <asm/hpet.h>
-#include <asm/memtype.h>
-#include <asm/vdso.h>
-#include <asm/vvar_fault.h>
-#include <clocksource/hyperv_timer.h>
+#include "vvar_test.h"
 
-#include "vvar_test_x86.h"
-
-#ifdef CONFIG_KPROBES
+#if defined(CONFIG_KPROBES) && defined(vvt_return)
 static int fail_pre(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct fail_call *f = container_of(kp, struct fail_call, kp);
@@ -23,10 +14,8 @@ static int fail_pre(struct kprobe *kp, struct pt_regs *regs)
 	if (current != f->task || f->failed || f->skip-- > 0)
 		return 0;
 	f->failed++;
-	/* Back to the caller, whose address is what the stack ends with */
 	regs_set_return_value(regs, f->value);
-	regs->ip = *(unsigned long *)regs->sp;
-	regs->sp += sizeof(long);
+	vvt_return(regs);
 	return 1;
 }
 
@@ -37,7 +26,7 @@ static void fail_post(struct kprobe *kp, struct pt_regs *regs,
 }
 #endif
 
-static void fail_end(void *data)
+void vvt_fail_end(void *data)
 {
 	struct fail_call *f = data;
 
@@ -52,7 +41,7 @@ struct fail_call *vvt_fail_nth(struct kunit *test, const char *function,
 	struct fail_call *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
-#ifdef CONFIG_KPROBES
+#if defined(CONFIG_KPROBES) && defined(vvt_return)
 	f->kp.symbol_name = function;
 	f->kp.pre_handler = fail_pre;
 	f->kp.post_handler = fail_post;
@@ -60,11 +49,12 @@ struct fail_call *vvt_fail_nth(struct kunit *test, const char *function,
 	f->value = value;
 	KUNIT_ASSERT_EQ_MSG(test, register_kprobe(&f->kp), 0, "%s", function);
 	f->registered = true;
-	vvt_add_action(test, fail_end, f);
+	vvt_add_action(test, vvt_fail_end, f);
 	/* From here on: what is above allocates, too */
 	f->task = current;
 #else
-	kunit_skip(test, "fails %s by a kprobe: needs CONFIG_KPROBES", function);
+	kunit_skip(test, "fails %s by a kprobe that can return: none in this config",
+		   function);
 #endif
 	return f;
 }
@@ -77,15 +67,15 @@ static void vvar_oom_fault_says_so_and_a_retry_succeeds(struct kunit *test)
 	pte_t pte;
 
 	vvt_map_area(test, &t->area, addr);
-	f = vvt_fail_nth(test, "pte_alloc_one", 0, 0);
+	f = vvt_fail_nth(test, VVT_PTE_ALLOC, 0, 0);
 	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_OOM);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
 
 	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
-	pte = vvt_get_pte(current->mm, addr + PAGE_SIZE);
-	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));
+	pte = vvt_get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
 }
 
 static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
@@ -95,7 +85,7 @@ static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
 	struct fail_call *f;
 	pte_t pte;
 
-	f = vvt_fail_nth(test, "pte_alloc_one", 0, 0);
+	f = vvt_fail_nth(test, VVT_PTE_ALLOC, 0, 0);
 	vvar_populate_on = true;
 	vvt_map_area(test, &t->area, addr);
 	vvar_populate_on = false;
@@ -105,28 +95,6 @@ static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
-}
-
-static void vvar_oom_text_is_left_to_the_fault(struct kunit *test)
-{
-	struct fail_call *f;
-	unsigned long addr;
-	pte_t pte;
-
-	vvt_attach_mm(test);
-	/* The text comes first, in a page table of its own: [vvar] ends at it */
-	f = vvt_fail_nth(test, "pte_alloc_one", 0, 0);
-	vvar_populate_on = true;
-	KUNIT_EXPECT_EQ(test, 0,
-			map_vdso_once(&native_image, TEST_ADDR + 2 * PMD_SIZE -
-				      VVAR_SIZE - vvar_hpet_size()));
-	vvar_populate_on = false;
-	addr = (unsigned long)current->mm->context.vdso;
-	KUNIT_EXPECT_EQ(test, addr, TEST_ADDR + 2 * PMD_SIZE);
-	KUNIT_EXPECT_EQ(test, f->failed, 1);
-	pte = vvt_get_pte(current->mm, addr);
-	EXPECT_PTE(test, pte, pte_none(pte));
-	vvt_expect_readable(test, addr, true);
 }
 
 /* The area is none while @function returns @error, and one afterwards */
@@ -188,69 +156,14 @@ static void vvar_oom_map_leaves_no_link(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vvt_count_linked(&t->area), 0);
 }
 
-static void vvar_oom_reservation_leaves_the_slot_alone(struct kunit *test)
-{
-	struct test_area *t = vvt_make_pat_area(test);
-	unsigned long pfn = vvt_reserve_pfn(test);
-	u64 word = atomic64_read(&t->area.slots[0]);
-	struct memtypes before = vvt_get_memtypes();
-	struct fail_call *f;
-	unsigned int i;
-
-	/* Ours, and the memtype code's behind it */
-	for (i = 0; i < 1 + pat_enabled(); i++) {
-		f = vvt_fail_nth(test, "__kmalloc_cache_noprof", i, 0);
-		KUNIT_EXPECT_EQ(test, -ENOMEM,
-				vvar_pat_set_slot(&t->area, 0, pfn,
-						  _PAGE_CACHE_MODE_UC, 0,
-						  NULL));
-		KUNIT_EXPECT_EQ(test, f->failed, 1);
-		KUNIT_EXPECT_EQ(test, atomic64_read(&t->area.slots[0]), word);
-		vvt_expect_memtypes(test, before);
-		kunit_release_action(test, fail_end, f);
-	}
-	KUNIT_EXPECT_EQ(test, 0,
-			vvar_pat_set_slot(&t->area, 0, pfn, _PAGE_CACHE_MODE_UC,
-					  0, NULL));
-}
-
-#ifdef CONFIG_HYPERV_TIMER
-/* No System RAM, and not write-back by the MTRRs: uncached, as it always was */
-static void vvar_oom_hvclock_page_that_is_no_ram_is_uncached(struct kunit *test)
-{
-	unsigned int slot = VDSO_PAGE_HVCLOCK_OFFSET;
-	unsigned long addr, pfn = PHYS_PFN(hpet_address);
-	struct fail_call *f;
-	pte_t pte;
-
-	if (!hpet_address || hv_get_tsc_pfn())
-		kunit_skip(test, "no HPET, or a Hyper-V guest");
-	addr = vvt_map_vclock(test, slot);
-	vvt_add_action(test, vvt_clear_hvclock_action, NULL);
-	f = vvt_fail_nth(test, "hv_get_tsc_pfn", 0, pfn);
-	vvt_switch_clock(VDSO_CLOCKMODE_HVCLOCK, false);
-	KUNIT_EXPECT_EQ(test, f->failed, 1);
-	vvt_touch(test, addr);
-	pte = vvt_get_pte(current->mm, addr);
-	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
-	if (pat_enabled())
-		vvt_expect_type(test, pte, _PAGE_CACHE_MODE_UC_MINUS);
-}
-#endif
-
 static struct kunit_case vvar_oom_cases[] = {
-#ifdef CONFIG_HYPERV_TIMER
-	KUNIT_CASE(vvar_oom_hvclock_page_that_is_no_ram_is_uncached),
-#endif
 	KUNIT_CASE(vvar_oom_fault_says_so_and_a_retry_succeeds),
 	KUNIT_CASE(vvar_oom_populate_leaves_it_to_the_fault),
-	KUNIT_CASE(vvar_oom_text_is_left_to_the_fault),
 	KUNIT_CASE(vvar_oom_area_without_memory_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_inode_is_not_registered),
 	KUNIT_CASE(vvar_oom_area_without_file_is_not_registered),
 	KUNIT_CASE(vvar_oom_text_without_file_is_not_registered),
 	KUNIT_CASE(vvar_oom_map_leaves_no_link),
-	KUNIT_CASE(vvar_oom_reservation_leaves_the_slot_alone),
 	{}
 };
 

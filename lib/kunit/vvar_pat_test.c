@@ -475,7 +475,34 @@ static void vvar_pat_ram_is_as_encrypted_as_all_ram(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_val(pte) == cc_mkenc(pte_val(pte)));
 }
 
+static void vvar_pat_reservation_without_memory_leaves_the_slot_alone(struct kunit *test)
+{
+	struct test_area *t = vvt_make_pat_area(test);
+	unsigned long pfn = vvt_reserve_pfn(test);
+	u64 word = atomic64_read(&t->area.slots[0]);
+	struct memtypes before = vvt_get_memtypes();
+	struct fail_call *f;
+	unsigned int i;
+
+	/* Ours, and the memtype code's behind it */
+	for (i = 0; i < 1 + pat_enabled(); i++) {
+		f = vvt_fail_nth(test, "__kmalloc_cache_noprof", i, 0);
+		KUNIT_EXPECT_EQ(test, -ENOMEM,
+				vvar_pat_set_slot(&t->area, 0, pfn,
+						  _PAGE_CACHE_MODE_UC, 0,
+						  NULL));
+		KUNIT_EXPECT_EQ(test, f->failed, 1);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&t->area.slots[0]), word);
+		vvt_expect_memtypes(test, before);
+		kunit_release_action(test, vvt_fail_end, f);
+	}
+	KUNIT_EXPECT_EQ(test, 0,
+			vvar_pat_set_slot(&t->area, 0, pfn, _PAGE_CACHE_MODE_UC,
+					  0, NULL));
+}
+
 static struct kunit_case vvar_pat_cases[] = {
+	KUNIT_CASE(vvar_pat_reservation_without_memory_leaves_the_slot_alone),
 	KUNIT_CASE_PARAM(vvar_pat_grants_the_type_or_refuses, pat_gen_params),
 	KUNIT_CASE_PARAM(vvar_pat_tells_the_substitute, pat_gen_params),
 	KUNIT_CASE_PARAM(vvar_pat_pte_has_the_type_granted, pat_gen_params),

@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 
 #include "../../kernel/rcu/rcu.h"
-#include "vvar_test_x86.h"
+#include "vvar_test.h"
 
 #define RACE_ROUNDS	200
 #define RACE_FAULTERS	2

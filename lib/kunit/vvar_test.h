@@ -9,9 +9,11 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/pgtable.h>
+#include <linux/sizes.h>
 #include <linux/vvar_fault.h>
 
 #include "../../mm/vvar.h"
+#include "vvar_test_arch.h"
 
 /* Far from anything that mmap would choose, at the start of a page table */
 #define TEST_ADDR	(64UL * PMD_SIZE)
@@ -25,13 +27,21 @@
 #define EXPECT_PTE(test, pte, claim)					\
 	KUNIT_EXPECT_TRUE_MSG(test, claim, "PTE %016llx", (u64)pte_val(pte))
 
-/*
- * Executable, where a mapping can be anything else: the CPU and the page tables
- * must have NX, and 6.12's vm_get_page_prot() loses it under PAE, for any mapping.
- */
-static inline bool vvt_executable(pte_t pte)
+/* Nothing else tells apart what is special where PTEs have no bit for it */
+static inline bool vvt_special(pte_t pte)
 {
-	return (pgprot_val(vm_get_page_prot(VM_READ)) & _PAGE_NX) && pte_exec(pte);
+	return !IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) || pte_special(pte);
+}
+
+/*
+ * Does a fault at the one address map around to the other? By the default of
+ * fault_around_bytes, which with large pages is one page, or a few.
+ */
+static inline bool vvt_around(unsigned long fault, unsigned long addr)
+{
+	unsigned long bytes = max(SZ_64K, PAGE_SIZE);
+
+	return ALIGN_DOWN(fault, bytes) == ALIGN_DOWN(addr, bytes);
 }
 
 struct test_area {
@@ -90,5 +100,6 @@ struct fail_call {
 
 struct fail_call *vvt_fail_nth(struct kunit *test, const char *function,
 			       unsigned int skip, long value);
+void vvt_fail_end(void *f);
 
 #endif

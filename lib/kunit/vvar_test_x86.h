@@ -27,23 +27,6 @@
 /* From the start of [vvar] to that of the vDSO: programs rely on it */
 #define VVAR_SIZE	(__VDSO_PAGES * PAGE_SIZE)
 
-/* System calls themselves, in the address space that this thread has borrowed */
-#ifdef CONFIG_X86_64
-#define user_call(name, a, b, c, d, e)					\
-	__x64_sys_##name(&(struct pt_regs){				\
-		.di = a, .si = b, .dx = c, .r10 = d, .r8 = e })
-asmlinkage long __x64_sys_mremap(const struct pt_regs *regs);
-asmlinkage long __x64_sys_mprotect(const struct pt_regs *regs);
-asmlinkage long __x64_sys_madvise(const struct pt_regs *regs);
-#else
-#define user_call(name, a, b, c, d, e)					\
-	__ia32_sys_##name(&(struct pt_regs){				\
-		.bx = a, .cx = b, .dx = c, .si = d, .di = e })
-asmlinkage long __ia32_sys_mremap(const struct pt_regs *regs);
-asmlinkage long __ia32_sys_mprotect(const struct pt_regs *regs);
-asmlinkage long __ia32_sys_madvise(const struct pt_regs *regs);
-#endif
-
 /* vvar_pat_test.c */
 struct memtypes {
 	unsigned int nr;

@@ -7,6 +7,7 @@
 #include <vdso/datapage.h>
 
 #include <asm/hpet.h>
+#include <asm/memtype.h>
 #include <asm/pvclock.h>
 #include <asm/vdso.h>
 #include <asm/vvar_fault.h>
@@ -101,6 +102,28 @@ static void vvar_vclock_hvclock_page_is_read_through_vvar(struct kunit *test)
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == PHYS_PFN(__pa(page)));
 	EXPECT_PTE(test, pte, !pte_write(pte));
+}
+
+/* No System RAM, and not write-back by the MTRRs: uncached, as it always was */
+static void vvar_vclock_hvclock_page_that_is_no_ram_is_uncached(struct kunit *test)
+{
+	unsigned int slot = VDSO_PAGE_HVCLOCK_OFFSET;
+	unsigned long addr, pfn = PHYS_PFN(hpet_address);
+	struct fail_call *f;
+	pte_t pte;
+
+	if (!hpet_address || hv_get_tsc_pfn())
+		kunit_skip(test, "no HPET, or a Hyper-V guest");
+	addr = vvt_map_vclock(test, slot);
+	vvt_add_action(test, vvt_clear_hvclock_action, NULL);
+	f = vvt_fail_nth(test, "hv_get_tsc_pfn", 0, pfn);
+	vvt_switch_clock(VDSO_CLOCKMODE_HVCLOCK, false);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	vvt_touch(test, addr);
+	pte = vvt_get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
+	if (pat_enabled())
+		vvt_expect_type(test, pte, _PAGE_CACHE_MODE_UC_MINUS);
 }
 #endif
 

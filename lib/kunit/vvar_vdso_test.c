@@ -5,6 +5,7 @@
 #include <vdso/datapage.h>
 
 #include <asm/vdso.h>
+#include <asm/vvar_fault.h>
 
 #include "vvar_test_x86.h"
 
@@ -145,6 +146,42 @@ static void vvar_vdso_second_mapping_is_refused(struct kunit *test)
 			map_vdso_once(image, TEST_ADDR + 64 * PAGE_SIZE));
 }
 
+static void vvar_vdso_populate_publishes_text(struct kunit *test)
+{
+	const struct vdso_image *image;
+	unsigned long addr, i;
+
+	vvar_populate_on = true;
+	addr = map_vdso(test, &image) + VVAR_SIZE;
+	for (i = 0; i < image->size; i += PAGE_SIZE) {
+		pte_t pte = vvt_get_pte(current->mm, addr + i);
+
+		EXPECT_PTE(test, pte, pte_present(pte) && pte_exec(pte));
+	}
+}
+
+static void vvar_vdso_text_without_memory_is_left_to_the_fault(struct kunit *test)
+{
+	struct fail_call *f;
+	unsigned long addr;
+	pte_t pte;
+
+	vvt_attach_mm(test);
+	/* The text comes first, in a page table of its own: [vvar] ends at it */
+	f = vvt_fail_nth(test, VVT_PTE_ALLOC, 0, 0);
+	vvar_populate_on = true;
+	KUNIT_EXPECT_EQ(test, 0,
+			map_vdso_once(&native_image, TEST_ADDR + 2 * PMD_SIZE -
+				      VVAR_SIZE - vvar_hpet_size()));
+	vvar_populate_on = false;
+	addr = (unsigned long)current->mm->context.vdso;
+	KUNIT_EXPECT_EQ(test, addr, TEST_ADDR + 2 * PMD_SIZE);
+	KUNIT_EXPECT_EQ(test, f->failed, 1);
+	pte = vvt_get_pte(current->mm, addr);
+	EXPECT_PTE(test, pte, pte_none(pte));
+	vvt_expect_readable(test, addr, true);
+}
+
 static struct kunit_case vvar_vdso_cases[] = {
 	KUNIT_CASE_PARAM(vvar_vdso_time_data_is_the_kernels_page, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_every_offset_is_readable, image_gen_params),
@@ -153,6 +190,8 @@ static struct kunit_case vvar_vdso_cases[] = {
 	KUNIT_CASE_PARAM(vvar_vdso_text_fault_leaves_breakpoint_alone, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_data_is_not_written_by_force, image_gen_params),
 	KUNIT_CASE_PARAM(vvar_vdso_second_mapping_is_refused, image_gen_params),
+	KUNIT_CASE_PARAM(vvar_vdso_populate_publishes_text, image_gen_params),
+	KUNIT_CASE(vvar_vdso_text_without_memory_is_left_to_the_fault),
 	{}
 };
 

@@ -8,6 +8,7 @@ OUT ?=
 JOBS ?= $(shell expr 2 \* $$(nproc))
 DURATION ?= 60
 CALLS ?= 20000
+ARCHS ?=
 
 # KERNEL and OUT, where they are not given
 picked := $(shell { KERNEL='$(KERNEL)' KSRC='$(KSRC)' OUT='$(OUT)'; \
@@ -71,6 +72,8 @@ help:
 ##   make kunit-matrix  KUnit with 1, 2, 4 CPUs, other page tables, no PAT, ...
 ##   make kunit-i386  KUnit on 32-bit kernels, PAE and not
 ##   make kunit-nopat  KUnit on a kernel without PAT
+##   make archs       KUnit, and a program that reads the clock, on arm64, riscv64,
+##                    s390x and more, in QEMU (7.3)  [ARCHS="arm64 riscv64"]
 ##   make kunit-leaks  KUnit 100 times in one boot: what do the tests leave?
 ##   make perf-check  is perf bench vdso-clock right? beside a plain loop and
 ##                    stress-ng
@@ -354,6 +357,12 @@ kunit-i386: deps
 kunit-nopat: deps
 	@scripts/kernel nopat configs/nopat.config
 	@KUNIT_KERNEL=nopat scripts/check/kunit-matrix plain cpu2
+
+# 6.12's series is x86's alone
+.PHONY: archs
+archs: deps
+	@$(if $(filter 6.12,$(KERNEL)),KERNEL=7.3 OUT=$(OUT)/7.3) \
+		scripts/check/archs $(ARCHS)
 
 kunit-leaks: kernel-vvar tools
 	@scripts/check/kunit-leaks 100 $(GUEST)

@@ -68,12 +68,12 @@ static void vvar_oom_fault_says_so_and_a_retry_succeeds(struct kunit *test)
 
 	vvt_map_area(test, &t->area, addr);
 	f = vvt_fail_nth(test, VVT_PTE_ALLOC, 0, 0);
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_OOM);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_OOM);
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
 
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
 }
@@ -92,7 +92,7 @@ static void vvar_oom_populate_leaves_it_to_the_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->failed, 1);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_none(pte));
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[0]));
 }

@@ -242,7 +242,7 @@ static void vvar_pat_pte_has_the_type_granted(struct kunit *test)
 	}
 
 	vvt_map_area(test, &t->area, addr);
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == pfn);
 	EXPECT_PTE(test, pte, (pte_flags(pte) & _PAGE_CACHE_MASK) ==

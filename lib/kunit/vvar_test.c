@@ -134,7 +134,8 @@ vm_fault_t vvt_fault(struct kunit *test, unsigned long addr)
 /* As setup, for a page that is not there yet */
 void vvt_touch(struct kunit *test, unsigned long addr)
 {
-	KUNIT_ASSERT_EQ_MSG(test, vvt_fault(test, addr), VM_FAULT_NOPAGE,
+	KUNIT_ASSERT_EQ_MSG(test, (__force u32)vvt_fault(test, addr),
+			    (__force u32)VM_FAULT_NOPAGE,
 			    "at %lx, PTE %016llx", addr,
 			    (u64)pte_val(vvt_get_pte(current->mm, addr)));
 }
@@ -411,8 +412,7 @@ static void vvar_fault_first_touch_takes_no_retry(struct kunit *test)
 	struct test_area *t = vvt_make_area(test, 1, BIT(0));
 
 	vvt_map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, TEST_ADDR + PAGE_SIZE),
-			VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, TEST_ADDR + PAGE_SIZE), VM_FAULT_NOPAGE);
 }
 
 static void vvar_fault_pte_is_special_readonly_user_nx(struct kunit *test)
@@ -453,9 +453,10 @@ static void vvar_fault_pte_is_what_vmf_insert_pfn_makes(struct kunit *test)
 		vvt_touch(test, addr);
 		pte = vvt_get_pte(current->mm, addr);
 		mmap_read_lock(current->mm);
-		KUNIT_EXPECT_EQ(test, VM_FAULT_NOPAGE,
-				vmf_insert_pfn_prot(vma, stock, pte_pfn(pte),
-						    vma->vm_page_prot));
+		EXPECT_FAULT(test,
+			     vmf_insert_pfn_prot(vma, stock, pte_pfn(pte),
+						 vma->vm_page_prot),
+			     VM_FAULT_NOPAGE);
 		mmap_read_unlock(current->mm);
 		/* But for the access flag, which some leave to the next fault */
 		made = pte_mkyoung(vvt_get_pte(current->mm, stock));
@@ -504,8 +505,7 @@ static void vvar_fault_on_tombstone_maps_it_and_those_in_use(struct kunit *test)
 	pte_t pte;
 
 	vvt_map_area(test, &t->area, TEST_ADDR + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, TEST_ADDR + PAGE_SIZE * 3),
-			VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, TEST_ADDR + PAGE_SIZE * 3), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 3);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TOMBSTONE_PFN);
 	pte = vvt_get_pte(current->mm, TEST_ADDR + PAGE_SIZE);
@@ -543,14 +543,14 @@ static void vvar_fault_across_page_tables(struct kunit *test)
 
 	/* Neither page table is there yet */
 	vvt_map_area(test, &t->area, addr);
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, last), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, last), VM_FAULT_NOPAGE);
 	for (i = 0; i < 4; i++) {
 		pte_t pte = vvt_get_pte(current->mm, addr + i * PAGE_SIZE);
 		bool here = vvt_around(last, addr + i * PAGE_SIZE);
 
 		EXPECT_PTE(test, pte, pte_none(pte) == !here);
 	}
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, next + PAGE_SIZE), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, next + PAGE_SIZE), VM_FAULT_NOPAGE);
 	for (i = 0; i < 4; i++) {
 		pte_t pte = vvt_get_pte(current->mm, addr + i * PAGE_SIZE);
 
@@ -577,7 +577,7 @@ static void vvar_fault_alone_maps_one_slot(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vmf.pmd);
 
 	mmap_read_lock(current->mm);
-	KUNIT_EXPECT_EQ(test, vma->vm_ops->fault(&vmf), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vma->vm_ops->fault(&vmf), VM_FAULT_NOPAGE);
 	mmap_read_unlock(current->mm);
 	pte = vvt_get_pte(current->mm, TEST_ADDR + PAGE_SIZE * 2);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == page_to_pfn(t->page[1]));

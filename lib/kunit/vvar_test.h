@@ -23,6 +23,10 @@
 /* As [vvar] of 6.12 and [vvar_vclock] have it */
 #define AREA_FLAGS	(VM_IO | VM_PFNMAP | VM_DONTDUMP)
 
+/* A vm_fault_t is no number to sparse */
+#define EXPECT_FAULT(test, ret, want)					\
+	KUNIT_EXPECT_EQ(test, (__force u32)(ret), (__force u32)(want))
+
 /* A claim about a PTE, and the PTE in the message */
 #define EXPECT_PTE(test, pte, claim)					\
 	KUNIT_EXPECT_TRUE_MSG(test, claim, "PTE %016llx", (u64)pte_val(pte))

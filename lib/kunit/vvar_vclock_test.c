@@ -248,6 +248,7 @@ static struct kunit_case vvar_vclock_cases[] = {
 #ifdef CONFIG_HYPERV_TIMER
 	KUNIT_CASE(vvar_vclock_hvclock_tombstone_is_no_clock),
 	KUNIT_CASE(vvar_vclock_hvclock_page_is_read_through_vvar),
+	KUNIT_CASE(vvar_vclock_hvclock_page_that_is_no_ram_is_uncached),
 #endif
 #ifdef CONFIG_VVAR_KUNIT_PVCLOCK
 	KUNIT_CASE(vvar_vclock_pvclock_page_comes_into_use),

@@ -57,7 +57,7 @@ static void vvar_vdso_time_data_is_the_kernels_page(struct kunit *test)
 	unsigned long addr = map_vdso(test, &image);
 	pte_t pte;
 
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	pte = vvt_get_pte(current->mm, addr);
 	EXPECT_PTE(test, pte, pte_pfn(pte) == TIME_PFN);
 	EXPECT_PTE(test, pte, pte_special(pte));
@@ -81,7 +81,7 @@ static void vvar_vdso_text_takes_one_fault(struct kunit *test)
 	unsigned long addr = map_vdso(test, &image) + VVAR_SIZE;
 	unsigned long i;
 
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	for (i = 0; i < image->size; i += PAGE_SIZE) {
 		struct page *page = virt_to_page(image->data + i);
 		pte_t pte = vvt_get_pte(current->mm, addr + i);
@@ -120,7 +120,7 @@ static void vvar_vdso_text_fault_leaves_breakpoint_alone(struct kunit *test)
 	before = vvt_get_pte(current->mm, addr + PAGE_SIZE);
 	KUNIT_ASSERT_TRUE(test, pte_none(vvt_get_pte(current->mm, addr)));
 
-	KUNIT_EXPECT_EQ(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
+	EXPECT_FAULT(test, vvt_fault(test, addr), VM_FAULT_NOPAGE);
 	after = vvt_get_pte(current->mm, addr + PAGE_SIZE);
 	EXPECT_PTE(test, after, pte_pfn(after) == pte_pfn(before));
 	after = vvt_get_pte(current->mm, addr);

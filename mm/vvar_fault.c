@@ -75,7 +75,7 @@ struct vvar_tally {
 /* RAM as every other: what protection_map[] has does not say "encrypted" */
 static u64 vvar_ram_word(unsigned long pfn)
 {
-	return arch_vvar_word(pfn, pgprot_encrypted(vm_get_page_prot(VM_READ)));
+	return arch_vvar_word(pfn, pgprot_encrypted(VVAR_RAM_PROT));
 }
 
 static u64 vvar_tombstone(void)

@@ -43,6 +43,9 @@ static inline bool arch_vvar_shows(pte_t pte, u64 word)
 	return pte_pfn(pte) == word;
 }
 
+/* Of RAM that is read. Not PAGE_READONLY, which some have not, or correct at boot. */
+#define VVAR_RAM_PROT	vm_get_page_prot(VM_READ)
+
 /* For the tracepoints */
 #define VVAR_CACHE_WB	0
 #define arch_vvar_cache(pte)	((void)(pte), 0)

@@ -64,6 +64,9 @@ static inline bool arch_vvar_shows(pte_t pte, u64 word)
 	       !((pte_val(pte) ^ word) & PTE_ATTRINDX_MASK);
 }
 
+/* Of RAM that is read. Not PAGE_READONLY: corrected at boot. */
+#define VVAR_RAM_PROT	vm_get_page_prot(VM_READ)
+
 /* For the tracepoints */
 #define VVAR_CACHE_WB	MT_NORMAL
 #define arch_vvar_cache(pte)	((pte_val(pte) & PTE_ATTRINDX_MASK) >> 2)

@@ -60,6 +60,9 @@ static inline bool arch_vvar_try_set_pte(pte_t *ptep, pte_t old, pte_t new)
 	return try_cmpxchg(&ptep->pte, &old.pte, new.pte);
 }
 
+/* Of RAM that is read: a constant, since a call would cost a first touch registers */
+#define VVAR_RAM_PROT	PAGE_READONLY
+
 /* For the tracepoints */
 #define VVAR_CACHE_WB	_PAGE_CACHE_MODE_WB
 #define arch_vvar_cache(pte)	pgprot2cachemode(pte_pgprot(pte))

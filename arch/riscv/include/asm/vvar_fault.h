@@ -56,6 +56,9 @@ static inline bool arch_vvar_shows(pte_t pte, u64 word)
 	       !((pte_val(pte) ^ word) & _PAGE_MTMASK);
 }
 
+/* Of RAM that is read: a constant, since a call would cost a first touch registers */
+#define VVAR_RAM_PROT	PAGE_READ
+
 /*
  * For the tracepoints. WB: as the platform has it (PMA), which for RAM is that; all
  * there is without Svpbmt, where none of these has a bit.

@@ -455,11 +455,12 @@ int vvar_area_register(struct vvar_area *area)
 	struct vvar_files *files;
 	unsigned int i;
 
-	BUILD_BUG_ON(VVAR_MAX_SLOTS >= PTRS_PER_PTE);
 	BUILD_BUG_ON(VVAR_MAX_SLOTS > BITS_PER_LONG);
 
+	/* powerpc knows at boot how many PTEs a table has (3. over vvar_publish()) */
 	if (!area->name || !(area->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) ||
 	    !area->nr_slots || area->nr_slots > VVAR_MAX_SLOTS ||
+	    area->nr_slots >= PTRS_PER_PTE ||
 	    area->time_slot >= (int)area->nr_slots ||
 	    area->timens_slot >= (int)area->nr_slots ||
 	    (area->time_slot < 0 && area->timens_slot >= 0))

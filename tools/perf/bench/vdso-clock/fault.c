@@ -88,7 +88,7 @@ static void fault_all(const struct vc_conf *c, struct room *r,
 
 		if (strncmp(t[k].name, kind, len))
 			continue;
-		vc_touch(r->base + ROOM_CLOCK + r->vvar + t[k].offset);
+		vc_touch(r->clock + r->vvar + t[k].offset);
 		flt += vc_minflt() - before;
 	}
 	vc_emit(c, name, "faults", true, &flt, 1);
@@ -127,7 +127,7 @@ int vc_fault(const struct vc_conf *c)
 		bool text = off >= r.text, hpet = off < r.vvar;
 		int page = (off - (text ? r.text : hpet ? 0 : r.vvar)) / r.page;
 
-		if (vc_touch_page(r.base + ROOM_CLOCK + off, &took, &flt)) {
+		if (vc_touch_page(r.clock + off, &took, &flt)) {
 			add_target(t, &nr, text ? "text" : hpet ? "hpet" : "vvar",
 				   page, off - r.vvar);
 			continue;

@@ -230,7 +230,7 @@ int vc_first(const struct vc_conf *c)
 		return VC_EXIT_FALLBACK;
 	}
 	/* The same function where the fresh vDSO is */
-	fn = VC_FN((uintptr_t)fn - area[n - 1].start + r.base + ROOM_CLOCK +
+	fn = VC_FN((uintptr_t)fn - area[n - 1].start + r.clock +
 		   r.text);
 	err = vc_mappers_start(&mappers, c, FIRST_MAPPING, &round);
 	if (!err) {

@@ -86,12 +86,12 @@ uint64_t vc_time_calls(vc_fn fn, unsigned long a, void *b,
  * reserved, or the threads of contend would map there.
  */
 #define ROOM_SIZE	(2UL << 20)
-#define ROOM_CLOCK	(ROOM_SIZE / 4)	/* where the vvar pages go */
+#define ROOM_CLOCK	(ROOM_SIZE / 4)	/* where the vvar pages go, if they can move */
 #define ROOM_ZERO	(ROOM_SIZE / 2)	/* where the zero page goes */
 #define ROOM_FILE	(ROOM_ZERO + ROOM_SIZE / 8)	/* and a file's */
 
 struct room {
-	uintptr_t	base;
+	uintptr_t	base, clock;	/* clock: vvar and vDSO */
 	size_t		page, size;	/* of vvar and vDSO together */
 	size_t		vvar;		/* offset of the time data in it */
 	size_t		text;		/* and of the vDSO */

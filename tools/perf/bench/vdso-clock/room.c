@@ -140,31 +140,39 @@ static int map_anon(uintptr_t at, size_t size, int prot)
 #if defined(__x86_64__) && defined(__LP64__)
 #define ARCH_MAP_VDSO	0x2003	/* ARCH_MAP_VDSO_64 */
 
-static long map_vdso(uintptr_t at)
+static void move_clock(struct room *r, const struct vc_area *area, int n)
 {
-	return syscall(__NR_arch_prctl, ARCH_MAP_VDSO, at);
+	int i;
+
+	for (i = 0; i < n; i++)
+		munmap((void *)area[i].start, area[i].end - area[i].start);
+	r->clock = r->base + ROOM_CLOCK;
 }
-#else
-static long map_vdso(uintptr_t at __maybe_unused)
-{
-	errno = EOPNOTSUPP;
-	return -1;
-}
-#endif
 
 /* A fresh vvar and vDSO, no page of them present */
 int vc_remap_clock(struct room *r)
 {
-	uintptr_t at = r->base + ROOM_CLOCK;
-
-	munmap((void *)at, r->size);
-	if (map_vdso(at) <= 0)
+	munmap((void *)r->clock, r->size);
+	if (syscall(__NR_arch_prctl, ARCH_MAP_VDSO, r->clock) <= 0)
 		return -errno;
 	/* arch_prctl takes the address as a hint */
-	if (msync((void *)at, r->size, MS_ASYNC))
+	if (msync((void *)r->clock, r->size, MS_ASYNC))
 		return -EEXIST;
 	return 0;
 }
+#else
+static void move_clock(struct room *r, const struct vc_area *area,
+		       int n __maybe_unused)
+{
+	r->clock = area[0].start;
+}
+
+/* They stay where they are: from 7.x on, vvar pages can be dropped like others */
+int vc_remap_clock(struct room *r)
+{
+	return madvise((void *)r->clock, r->size, MADV_DONTNEED) ? -errno : 0;
+}
+#endif
 
 static int remap_zero(struct room *r)
 {
@@ -175,7 +183,7 @@ static int remap_zero(struct room *r)
 int vc_room_init(struct room *r, const char **why)
 {
 	struct vc_area area[8];
-	int i, err, n = vc_find_areas(area, ARRAY_SIZE(area));
+	int err, n = vc_find_areas(area, ARRAY_SIZE(area));
 	void *p;
 
 	*why = "the mappings of this process";
@@ -199,9 +207,8 @@ int vc_room_init(struct room *r, const char **why)
 		return err;
 	WRITE_ONCE(*(char *)r->base, 1);
 
-	*why = "arch_prctl(ARCH_MAP_VDSO_64)";
-	for (i = 0; i < n; i++)
-		munmap((void *)area[i].start, area[i].end - area[i].start);
+	*why = "a fresh vvar and vDSO";
+	move_clock(r, area, n);
 	return vc_remap_clock(r);
 }
 
@@ -218,5 +225,5 @@ uintptr_t vc_fresh(struct room *r, const struct target *t)
 {
 	if (t->zero)
 		return remap_zero(r) ? 0 : r->base + ROOM_ZERO;
-	return vc_remap_clock(r) ? 0 : r->base + ROOM_CLOCK + r->vvar + t->offset;
+	return vc_remap_clock(r) ? 0 : r->clock + r->vvar + t->offset;
 }

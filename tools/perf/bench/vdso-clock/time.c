@@ -49,6 +49,16 @@ noinline uint64_t vc_work(unsigned int rounds)
 		     "imull %1, %1\n\timull %1, %1\n\timull %1, %1\n\t"
 		     "decl %0\n\tjnz 1b"
 		     : "+r" (rounds), "+r" (x) : : "cc");
+#elif defined(__aarch64__)
+	unsigned int x = 3;
+
+	/* 8 instructions a round */
+	asm volatile("1:\n\t"
+		     "mul %w1, %w1, %w1\n\tmul %w1, %w1, %w1\n\t"
+		     "mul %w1, %w1, %w1\n\tmul %w1, %w1, %w1\n\t"
+		     "mul %w1, %w1, %w1\n\tmul %w1, %w1, %w1\n\t"
+		     "subs %w0, %w0, #1\n\tb.ne 1b"
+		     : "+r" (rounds), "+r" (x) : : "cc");
 #else
 	unsigned int x = 3;
 
@@ -59,25 +69,32 @@ noinline uint64_t vc_work(unsigned int rounds)
 }
 
 #if defined(__x86_64__) || defined(__i386__)
+#define NEXT_ROUND	"decl %0\n\tjnz 1b"
+#elif defined(__aarch64__)
+#define NEXT_ROUND	"subs %w0, %w0, #1\n\tb.ne 1b"
+#endif
+
+#ifdef NEXT_ROUND
 static noinline uint64_t nop_work(unsigned int rounds)
 {
 	uint64_t t = ticks();
 
 	/* 8 instructions a round as well, but as cheap as can be */
 	asm volatile("1:\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\t"
-		     "decl %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
+		     NEXT_ROUND : "+r" (rounds) : : "cc");
 	return ticks() - t;
 }
 #endif
 
 /*
- * Under QEMU's -icount shift=0 the TSC moves by one for each instruction. No
- * CPU runs six chained multiplications and six NOPs in exactly the same time
- * and one tick for each instruction at that.
+ * Under QEMU's -icount shift=0 the TSC moves by one for each instruction, and so does
+ * an arm64 counter of 1 GHz (-cpu max,cntfrq=1000000000). No CPU runs six chained
+ * multiplications and six NOPs in exactly the same time and one tick for each
+ * instruction at that.
  */
 bool vc_ticks_are_instructions(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef NEXT_ROUND
 	int try, good = 0;
 
 	for (try = 0; try < 8; try++) {

@@ -96,8 +96,10 @@ static inline unsigned long areas_replaced(const struct areas *as)
 /*
  * Replace this process's areas by new ones that nobody has touched, of the
  * image that @map (AREAS_MAP_*) asks for, where the old ones were if there is
- * room: libc goes on calling into the 64-bit image there.
+ * room: libc goes on calling into the 64-bit image there. Where no call maps an
+ * image, the areas stay and lose their pages.
  */
+#ifdef SYS_arch_prctl
 static inline bool areas_renew(struct areas *as, int map)
 {
 	unsigned long addr = 0;
@@ -112,6 +114,22 @@ static inline bool areas_renew(struct areas *as, int map)
 	/* The size of the image, or -1 */
 	return syscall(SYS_arch_prctl, map, addr) >= 0 && areas_find(as, 0);
 }
+#else
+static inline bool areas_renew(struct areas *as, int map)
+{
+	unsigned int i;
+
+	(void)map;
+	if (!areas_find(as, 0))
+		return false;
+	for (i = 0; i < as->nr; i++) {
+		if (madvise((void *)as->area[i].start,
+			    as->area[i].end - as->area[i].start, MADV_DONTNEED))
+			return false;
+	}
+	return true;
+}
+#endif
 
 static sigjmp_buf areas_back;
 

@@ -181,7 +181,9 @@ static inline void clock_on_trap(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 
-#ifdef __i386__
+#if defined(__aarch64__)
+	uc->uc_mcontext.regs[0] = -EINVAL;
+#elif defined(__i386__)
 	uc->uc_mcontext.gregs[REG_EAX] = -EINVAL;
 #else
 	uc->uc_mcontext.gregs[REG_RAX] = -EINVAL;

@@ -14,22 +14,34 @@
 
 #define DIR_PATH	"/sys/kernel/vdso/"
 
-static const struct abi {
-	const char *name;
-	int map;		/* AREAS_MAP_* */
-} abis[] = {
-	{ "x86_64", AREAS_MAP_64 },
-	{ "x32", AREAS_MAP_X32 },
-	{ "i386", AREAS_MAP_32 },
-};
-
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define OWN	"x86_64"
 #elif defined(__x86_64__)
 #define OWN	"x32"
-#else
+#elif defined(__i386__)
 #define OWN	"i386"
+#elif defined(__aarch64__)
+#define OWN	"aarch64"
+#define OTHER	"arm"		/* image_32 compares it */
+#elif defined(__arm__)
+#define OWN	"arm"
 #endif
+
+/* What a process can map, here of an ABI that may be another's */
+static const struct abi {
+	const char *name;
+	int map;		/* AREAS_MAP_* */
+} abis[] = {
+#ifdef SYS_arch_prctl
+	{ "x86_64", AREAS_MAP_64 },
+	{ "x32", AREAS_MAP_X32 },
+	{ "i386", AREAS_MAP_32 },
+#else
+	{ OWN },
+#endif
+};
+
+#define NR_ABIS	(sizeof(abis) / sizeof(abis[0]))
 
 /* Does the file say what is mapped at @vdso, read in pieces of @piece bytes? */
 static bool same(const char *name, const struct area *vdso, size_t piece)
@@ -93,7 +105,7 @@ int main(void)
 	vdso = areas_named(&as, "[vdso]");
 	if (!vdso)
 		ksft_exit_fail_msg("no [vdso]\n");
-	ksft_set_plan(3 + (sizeof(long) == 8 ? 4 : 0));
+	ksft_set_plan(3 + (sizeof(long) == 8 ? NR_ABIS + 1 : 0));
 
 	ksft_test_result(same(OWN, vdso, AREAS_PAGE), "%s is what is mapped\n", OWN);
 	ksft_test_result(same(OWN, vdso, 777), "%s, read in pieces\n", OWN);
@@ -106,7 +118,7 @@ int main(void)
 		files += de->d_name[0] != '.';
 	if (dir)
 		closedir(dir);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < NR_ABIS; i++) {
 		char path[64];
 		int how = compare_mapped(&abis[i]);
 		bool there;
@@ -118,6 +130,9 @@ int main(void)
 				 there ? "in sysfs" : "not in sysfs",
 				 how == 2 ? "cannot be mapped" : "mapped");
 	}
+#ifdef OTHER
+	known += !access(DIR_PATH OTHER, R_OK);
+#endif
 	ksft_test_result(known == files, "%u images, %u files\n", known, files);
 	ksft_finished();
 }

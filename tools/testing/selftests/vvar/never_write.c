@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <linux/elf.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
@@ -215,7 +216,7 @@ static long by_result(const struct attempt *at, char *page, size_t len)
 	case 3:
 		return syscall(SYS_getcwd, page + SPOT, 8);
 	default:
-		return syscall(SYS_arch_prctl, 0x1003, page + SPOT);
+		return syscall(SYS_uname, page + SPOT);
 	}
 }
 
@@ -680,7 +681,36 @@ static void try_attempt(const struct attempt *at, long a)
 /*
  * vDSO text
  */
-static unsigned long clock_addr;	/* of __vdso_clock_gettime() */
+static unsigned long clock_addr;	/* of the vDSO's clock_gettime() */
+
+/* An instruction that traps, and where the CPU is then */
+#if defined(__x86_64__)
+static const unsigned long breakpoint = 0xcc, breakpoint_mask = 0xff;
+#define PC(regs)	((regs).rip)
+#define PC_BEHIND	1
+#elif defined(__aarch64__)
+static const unsigned long breakpoint = 0xd4200000, breakpoint_mask = 0xffffffff;
+#define PC(regs)	((regs).pc)
+#define PC_BEHIND	0
+#endif
+
+static bool get_regs(pid_t pid, struct user_regs_struct *regs)
+{
+	struct iovec iov = { regs, sizeof(*regs) };
+
+	return !ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &iov);
+}
+
+static bool set_pc(pid_t pid, unsigned long pc)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = { &regs, sizeof(regs) };
+
+	if (!get_regs(pid, &regs))
+		return false;
+	PC(regs) = pc;
+	return !ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &iov);
+}
 
 /* A stopped child that calls the vDSO's clock when it is told to go on */
 static pid_t start_victim(bool fresh)
@@ -732,10 +762,10 @@ static unsigned long peek(pid_t pid)
 
 enum { POKE, MEM };
 
-/* 0xcc where the function begins */
+/* Where the function begins */
 static bool set_breakpoint(pid_t pid, int how)
 {
-	unsigned long word = (peek(pid) & ~0xffUL) | 0xcc;
+	unsigned long word = (peek(pid) & ~breakpoint_mask) | breakpoint;
 	char path[64];
 	int fd;
 	bool good;
@@ -744,13 +774,13 @@ static bool set_breakpoint(pid_t pid, int how)
 		return !ptrace(PTRACE_POKETEXT, pid, clock_addr, word);
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	fd = open(path, O_RDWR);
-	good = fd >= 0 && pwrite(fd, &word, 1, clock_addr) == 1;
+	good = fd >= 0 && pwrite(fd, &word, sizeof(word), clock_addr) == sizeof(word);
 	if (fd >= 0)
 		close(fd);
 	return good;
 }
 
-/* How it goes on: 0xcc hit, ended as it should, or else */
+/* How it goes on: breakpoint hit, ended as it should, or else */
 static const char *go_on(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -762,8 +792,7 @@ static const char *go_on(pid_t pid)
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) == 42 ? "ended" : "failed";
 	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP &&
-	    !ptrace(PTRACE_GETREGS, pid, 0, &regs) &&
-	    regs.rip == clock_addr + 1)
+	    get_regs(pid, &regs) && PC(regs) == clock_addr + PC_BEHIND)
 		return "hit";
 	return "else";
 }
@@ -773,7 +802,6 @@ static void try_breakpoint(int how, bool fresh)
 	static const char * const hows[] = { "PTRACE_POKETEXT", "/proc/PID/mem" };
 	pid_t a = start_victim(fresh), b = start_victim(fresh), c;
 	unsigned long own = *(volatile unsigned long *)clock_addr, was, new;
-	struct user_regs_struct regs;
 	uint64_t ea, eb, eb_before;
 	const char *what = hows[how];
 	const char *state = fresh ? "fresh" : "inherited";
@@ -782,7 +810,8 @@ static void try_breakpoint(int how, bool fresh)
 		ksft_exit_fail_msg("no processes to debug\n");
 	was = peek(b);		/* maps the page there */
 	eb_before = entry_of(b, clock_addr);
-	ksft_test_result(set_breakpoint(a, how) && (peek(a) & 0xff) == 0xcc,
+	ksft_test_result(set_breakpoint(a, how) &&
+			 (peek(a) & breakpoint_mask) == breakpoint,
 			 "%s, %s: the breakpoint is there\n", what, state);
 	ksft_test_result(peek(b) == was && was == own,
 			 "%s, %s: another process has none\n", what, state);
@@ -803,12 +832,9 @@ static void try_breakpoint(int how, bool fresh)
 	ksft_test_result(!strcmp(go_on(a), "hit"),
 			 "%s, %s: it is hit\n", what, state);
 	/* Over it, as a debugger goes */
-	new = (peek(a) & ~0xffUL) | (own & 0xff);
+	new = (peek(a) & ~breakpoint_mask) | (own & breakpoint_mask);
 	ptrace(PTRACE_POKETEXT, a, clock_addr, new);
-	ptrace(PTRACE_GETREGS, a, 0, &regs);
-	regs.rip = clock_addr;
-	ptrace(PTRACE_SETREGS, a, 0, &regs);
-	ksft_test_result(peek(a) == own && !strcmp(go_on(a), "ended"),
+	ksft_test_result(set_pc(a, clock_addr) && peek(a) == own && !strcmp(go_on(a), "ended"),
 			 "%s, %s: and taken away\n", what, state);
 }
 
@@ -865,8 +891,8 @@ static void try_copy(void)
 static void try_process_vm(void)
 {
 	pid_t pid = start_victim(true);
-	unsigned long word = 0xcc;
-	struct iovec here = { &word, 1 }, there = { (void *)clock_addr, 1 };
+	unsigned long word = breakpoint;
+	struct iovec here = { &word, 4 }, there = { (void *)clock_addr, 4 };
 	long ret = process_vm_writev(pid, &here, 1, &there, 1, 0);
 	int err = errno;
 
@@ -1027,10 +1053,11 @@ int main(void)
 	if (!pid)
 		_exit(!areas_renew(&own, AREAS_MAP_64));
 	if (child_status(pid))
-		ksft_exit_skip("no ARCH_MAP_VDSO_64: CONFIG_CHECKPOINT_RESTORE is off\n");
-	clock_addr = (unsigned long)dlsym(handle, "__vdso_clock_gettime");
+		ksft_exit_skip("no fresh areas: is CONFIG_CHECKPOINT_RESTORE off?\n");
+	clock_addr = (unsigned long)dlsym(handle, "__vdso_clock_gettime") ?:
+		     (unsigned long)dlsym(handle, "__kernel_clock_gettime");
 	if (!handle || !clock_addr)
-		ksft_exit_skip("no __vdso_clock_gettime() in the vDSO\n");
+		ksft_exit_skip("no clock_gettime() in the vDSO\n");
 	found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (found == MAP_FAILED)

@@ -3,6 +3,7 @@
 
 KERNEL ?=
 KSRC ?=
+ARCH ?= x86_64
 ACCEL ?= auto
 OUT ?=
 JOBS ?= $(shell expr 2 \* $$(nproc))
@@ -12,13 +13,17 @@ ARCHS ?=
 
 # KERNEL and OUT, where they are not given
 picked := $(shell { KERNEL='$(KERNEL)' KSRC='$(KSRC)' OUT='$(OUT)'; \
-	. ./scripts/env; echo "$$KERNEL $$OUT"; } 2>&1)
+	ARCH='$(ARCH)'; . ./scripts/env; echo "$$KERNEL $$ARCH $$OUT"; } 2>&1)
 ifneq ($(.SHELLSTATUS),0)
 $(error $(picked))
 endif
 override KERNEL := $(firstword $(picked))
-override OUT := $(abspath $(wordlist 2,9,$(picked)))
+override ARCH := $(word 2,$(picked))
+override OUT := $(abspath $(wordlist 3,9,$(picked)))
 export KERNEL KSRC ACCEL OUT JOBS
+ifneq ($(ARCH),x86_64)
+export ARCH
+endif
 # ccache takes the place of gcc by name, so that no command line changes. A file that
 # it does not know yet is not preprocessed for its sake: make asks for its headers.
 export PATH := /usr/lib/ccache:$(PATH)
@@ -35,7 +40,7 @@ MAKEFLAGS += --no-print-directory
 PACKAGES = bc bison ccache cpio flex gcc gcc-multilib gnuplot-nox kmod libc6-dev \
 	libelf-dev libjansson-dev libssl-dev libtracecmd-dev libtraceevent-dev \
 	libtracefs-dev libxml2-utils lz4 make patch perl pkg-config python3 \
-	qemu-system-x86 spin trace-cmd xz-utils \
+	qemu-system-$(if $(filter arm64,$(ARCH)),arm,x86) spin trace-cmd xz-utils \
 	$(if $(KSRC)$(wildcard patches/$(KERNEL)/suite),,linux-source-$(KERNEL))
 
 ifeq ($(wildcard patches/$(KERNEL)/series),)
@@ -106,6 +111,7 @@ help:
 ##   make clean       remove what was built
 ## Variables
 ##   KERNEL=6.12      patch series (6.12 or 7.3), and Debian's linux-source package
+##   ARCH=arm64       arm64 guests (7.3): kunit, selftests, bench, baseline, test, shell
 ##   KSRC=dir         your own kernel tree instead (copied, never changed); its
 ##                    version picks the series where KERNEL= does not
 ##   ACCEL=auto       kvm, tcg, or the first of the two that works
@@ -152,7 +158,7 @@ perf: deps
 	@scripts/prepare vvar
 	@echo "Building perf; output in $(OUT)/perf.log"
 	@mkdir -p $(OUT)/perf-build
-	@$(MAKE) -j$(JOBS) -C $(OUT)/vvar/tools/perf O=$(OUT)/perf-build \
+	@$(CROSS) $(MAKE) -j$(JOBS) -C $(OUT)/vvar/tools/perf O=$(OUT)/perf-build \
 		$(PERF_OFF:%=%=1) BUILD_BPF_SKEL=0 >$(OUT)/perf.log 2>&1 || \
 		{ tail -n 20 $(OUT)/perf.log; exit 1; }
 	@cp $(OUT)/perf-build/perf $(OUT)/perf
@@ -161,9 +167,13 @@ perf: deps
 
 CFLAGS_HOST = -O2 -Wall -Wextra -Wno-unused-parameter
 
+# The compiler of what runs in guests; scripts/env knows where it is
+CROSS = $(if $(filter-out x86_64,$(ARCH)),. ./scripts/env && scripts/cross aarch64-linux-gnu $(ARCH) &&)
+GUEST_CC = $(if $(CROSS),$(CROSS) $$CROSS_COMPILE''gcc,$(CC))
+
 $(OUT)/tools/guest-init: tools/vvar/guest-init.c
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS_HOST) -static -o $@ $<
+	@$(GUEST_CC) $(CFLAGS_HOST) -static -o $@ $<
 
 # The kernel's own initramfs has /dev/console; this adds init
 $(OUT)/initramfs.cpio: $(OUT)/tools/guest-init
@@ -217,9 +227,10 @@ $(OUT)/vvar-lines-load $(OUT)/vvar-lines-stamp: tools/vvar/vvar-lines-load.c \
 	@$(CC) $(CFLAGS_HOST) -pthread $(LDFLAGS_LINES) -o $@ $(filter %.c,$^)
 
 .PHONY: tools
-tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare $(OUT)/vvar-latency \
-	$(OUT)/vvar-latency-load $(OUT)/vvar-cachetypes \
-	$(OUT)/vvar-lines $(addprefix $(OUT)/vvar-lines,.so -load -stamp)
+TOOLS_X86 = $(addprefix $(OUT)/vvar-,latency latency-load cachetypes lines lines.so \
+	lines-load lines-stamp)
+tools: deps $(OUT)/initramfs.cpio $(OUT)/vvar-compare \
+	$(if $(CROSS),,$(TOOLS_X86))
 
 # --- what people type ------------------------------------------------------
 
@@ -245,19 +256,22 @@ NO_KVM = run() { unshare -rm sh -c 'mount --bind /dev/null /dev/kvm && exec "$$@
 # kunit.py is the kernel's own; FILTER is its glob of suites and cases. It builds the
 # kernel that scripts/guest boots, and so says which one that is, as scripts/kernel does.
 KUNIT = tools/testing/kunit/kunit.py
-KUNIT_CONFIG = --kunitconfig=$(CURDIR) \
-	--kunitconfig=$(CURDIR)/configs/$(KERNEL).config
+# Elsewhere it would miss what of that is x86's, and builds one of its own.
+KUNIT_ARGS = --arch=$(ARCH) $(if $(CROSS),--cross_compile=$$CROSS_COMPILE \
+	--build_dir=.kunit-py --kunitconfig=$(CURDIR)/configs/archs.config \
+	--kunitconfig=$(CURDIR)/configs/archs/$(ARCH).config,--kunitconfig=$(CURDIR) \
+	--kunitconfig=$(CURDIR)/configs/$(KERNEL).config)
 KUNIT_IS = $(OUT)/vvar/.kunit/.vvar-kernel
 kunit: deps
 	@scripts/prepare vvar
-	@rm -f $(KUNIT_IS)
-	@cd $(OUT)/vvar && $(KUNIT) build --arch=x86_64 $(KUNIT_CONFIG) --jobs=$(JOBS)
-	@echo vvar > $(KUNIT_IS)
+	@$(if $(CROSS),,rm -f $(KUNIT_IS))
+	@$(CROSS) cd $(OUT)/vvar && $(KUNIT) build $(KUNIT_ARGS) --jobs=$(JOBS)
+	@$(if $(CROSS),,echo vvar > $(KUNIT_IS))
 	@$(MAKE) -s tools
-	@scripts/guest -- true 2>/dev/null
-	@run() { "$$@"; }; \
+	@$(if $(CROSS),,scripts/guest -- true 2>/dev/null)
+	@run() { "$$@"; }; $(CROSS) \
 	! grep -qs ' no$$' $(OUT)/.kvm-probe || $(NO_KVM); \
-	cd $(OUT)/vvar && run $(KUNIT) exec --arch=x86_64 $(KUNIT_CONFIG) \
+	cd $(OUT)/vvar && run $(KUNIT) exec $(KUNIT_ARGS) \
 		--json=$(OUT)/kunit.json $(FILTER)
 
 selftests: kernel-stock kernel-vvar tools

@@ -96,14 +96,20 @@ static int open_port(const char *want, int flags)
 	return -1;
 }
 
-static void overlay_root(void)
+/* @over: the host's programs are of another architecture, those of tag "over" are not */
+static void overlay_root(bool over)
 {
-	do_mount("host", "/host", "9p", MS_RDONLY | MS_NOATIME,
-		 "trans=virtio,version=9p2000.L,msize=512000,cache=loose");
+	static const char how[] =
+		"trans=virtio,version=9p2000.L,msize=512000,cache=loose";
+
+	do_mount("host", "/host", "9p", MS_RDONLY | MS_NOATIME, how);
+	if (over)
+		do_mount("over", "/over", "9p", MS_RDONLY | MS_NOATIME, how);
 	do_mount("tmpfs", "/rw", "tmpfs", 0, NULL);
 	mkdir("/rw/upper", 0755);
 	mkdir("/rw/work", 0755);
-	do_mount("overlay", "/root", "overlay", 0,
+	do_mount("overlay", "/root", "overlay", 0, over ?
+		 "lowerdir=/over:/host,upperdir=/rw/upper,workdir=/rw/work" :
 		 "lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work");
 
 	do_mount("proc", "/root/proc", "proc", 0, NULL);
@@ -348,7 +354,8 @@ int main(void)
 	out = open_port("vvar.out", O_WRONLY);
 	err = open_port("vvar.err", O_WRONLY);
 	status = open_port("vvar.status", O_WRONLY);
-	overlay_root();
+	overlay_root(getenv("VVAR_OVER"));
+	unsetenv("VVAR_OVER");
 	command = read_command(getenv("VVAR_COMMAND"));
 	unsetenv("VVAR_COMMAND");
 	mount_writable(command.writable);

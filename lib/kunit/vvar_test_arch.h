@@ -102,9 +102,9 @@ static inline bool vvt_executable(pte_t pte)
 #ifdef vvt_regs
 #define user_call(name, ...)		\
 	vvt_sys(name)(&(struct pt_regs)vvt_regs(__VA_ARGS__))
-asmlinkage long vvt_sys(mremap)(const struct pt_regs *regs);
-asmlinkage long vvt_sys(mprotect)(const struct pt_regs *regs);
-asmlinkage long vvt_sys(madvise)(const struct pt_regs *regs);
+long vvt_sys(mremap)(const struct pt_regs *regs);
+long vvt_sys(mprotect)(const struct pt_regs *regs);
+long vvt_sys(madvise)(const struct pt_regs *regs);
 #else
 #include <linux/syscalls.h>
 #define user_call(name, ...)		user_##name(__VA_ARGS__)

@@ -430,7 +430,7 @@ static void vvar_fault_pte_is_special_readonly_user_nx(struct kunit *test)
 	EXPECT_PTE(test, pte, pte_young(pte));
 	EXPECT_PTE(test, pte, !pte_write(pte));
 	EXPECT_PTE(test, pte, !pte_dirty(pte));
-	EXPECT_PTE(test, pte, pte_access_permitted(pte, false));
+	EXPECT_PTE(test, pte, vvt_pte_readable(pte));
 	EXPECT_PTE(test, pte, !pte_access_permitted(pte, true));
 	EXPECT_PTE(test, pte, !vvt_executable(pte));
 	EXPECT_PTE(test, pte, arch_vvar_cache(pte) == VVAR_CACHE_WB);

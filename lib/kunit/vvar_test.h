@@ -37,6 +37,14 @@ static inline bool vvt_special(pte_t pte)
 	return !IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL) || pte_special(pte);
 }
 
+/* By sparc64's pte_access_permitted(), which is for GUP, nobody reads what is special */
+static inline bool vvt_pte_readable(pte_t pte)
+{
+	if (IS_ENABLED(CONFIG_SPARC64))
+		return pte_present(pte);
+	return pte_access_permitted(pte, false);
+}
+
 /*
  * Does a fault at the one address map around to the other? By the default of
  * fault_around_bytes, which with large pages is one page, or a few.

@@ -191,10 +191,17 @@ LATENCY_LIBS = libtracecmd libtracefs libtraceevent jansson
 LATENCY = $(addprefix tools/vvar/vvar-latency,.c -read.c -report.c -record.c \
 	-live.c -util.c -touch.c)
 
+# Another architecture's libraries are those of its guests
+GUEST_ROOT = $(if $(CROSS),export PKG_CONFIG_SYSROOT_DIR=$(OUT)/root \
+	PKG_CONFIG_LIBDIR=$(OUT)/root/usr/lib/aarch64-linux-gnu/pkgconfig && \
+	scripts/arm64-root $(OUT)/root &&)
+RPATH_LINK = $(if $(CROSS),-Wl$(comma)-rpath-link$(comma)$(OUT)/root/usr/lib/aarch64-linux-gnu)
+comma = ,
+
 $(OUT)/vvar-latency: $(LATENCY) tools/vvar/vvar-latency.h tools/vvar/tsc.h
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS_HOST) $$(pkg-config --cflags $(LATENCY_LIBS)) -o $@ \
-		$(filter %.c,$^) $$(pkg-config --libs $(LATENCY_LIBS))
+	@$(GUEST_ROOT) $(GUEST_CC) $(CFLAGS_HOST) $$(pkg-config --cflags $(LATENCY_LIBS)) \
+		-o $@ $(filter %.c,$^) $$(pkg-config --libs $(LATENCY_LIBS)) $(RPATH_LINK)
 
 $(OUT)/vvar-latency-load: tools/vvar/vvar-latency-load.c \
 		tools/vvar/vvar-latency-touch.c tools/vvar/vvar-latency.h \
@@ -345,8 +352,11 @@ trace: kernel-stock kernel-vvar perf tools
 trace-cost: kernel-vvar perf tools
 	@scripts/figures/trace-cost
 
-locks: kernel-debug-stock kernel-debug tools
-	@scripts/check/locks
+LOCKDEP = $(if $(CROSS),lockdep,debug)
+locks: deps tools
+	@scripts/kernel $(LOCKDEP)-stock configs/$(LOCKDEP).config
+	@scripts/kernel $(LOCKDEP) configs/$(LOCKDEP).config
+	@scripts/check/locks $(LOCKDEP)-stock $(LOCKDEP)
 
 lines: kernel-stock kernel-vvar tools
 	@scripts/lines

@@ -225,7 +225,7 @@ static int on_lock(struct tep_event *event, struct tep_record *rec, int cpu,
 	l->lost |= rec->missed_events;
 	if (tep_data_pid(event->tep, rec) != l->pid)
 		return 0;
-	if (!strcmp(event->name, "page_fault_user")) {
+	if (strcmp(event->system, "lock")) {
 		tep_get_field_val(NULL, event, "address", rec, &val, 0);
 		if (val == l->touched->vvar) {
 			l->inside = true;
@@ -288,8 +288,7 @@ static void touch_child(struct touched *t, int go)
 	t->error = touch_room(&r);
 	if (t->error)
 		return;
-	next = mmap(r.at + r.size, r.page, PROT_READ,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	next = mmap(NULL, r.page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (next == MAP_FAILED) {
 		t->error = -errno;
 		return;
@@ -315,12 +314,13 @@ static void touch_child(struct touched *t, int go)
 }
 
 static int trace_touch(struct tracefs_instance *in, struct locks *l,
-		       struct touched *touched)
+		       struct touched *touched, const char *fault_system,
+		       const char *fault)
 {
-	static const char * const systems[] = { "lock", "exceptions", NULL };
-	static const char * const ev[][2] = {
+	const char * const systems[] = { "lock", fault_system, NULL };
+	const char * const ev[][2] = {
 		{ "lock", "lock_acquire" },
-		{ "exceptions", "page_fault_user" },
+		{ fault_system, fault },
 	};
 	struct tep_handle *tep;
 	int go[2], status, i;
@@ -364,8 +364,8 @@ static int trace_touch(struct tracefs_instance *in, struct locks *l,
 
 	tep = tracefs_local_events_system(NULL, systems);
 	if (!tep)
-		return vvar_err("the formats of lock and exceptions events: %s",
-				strerror(errno));
+		return vvar_err("the formats of lock and %s events: %s",
+				fault_system, strerror(errno));
 	i = tracefs_iterate_raw_events(tep, in, NULL, 0, on_lock, l);
 	tep_free(tep);
 	if (i)
@@ -373,8 +373,27 @@ static int trace_touch(struct tracefs_instance *in, struct locks *l,
 	return 0;
 }
 
+#define PROBE_FAULT	"fault"
+
+/* Where a fault has no tracepoint: a probe of the first that it calls */
+static struct tracefs_dynevent *probe_fault(void)
+{
+	struct tracefs_dynevent *probe;
+
+	probe = tracefs_kprobe_alloc(PROBE_SYSTEM, PROBE_FAULT, "lock_vma_under_rcu",
+				     "address=$arg2:x64");
+	if (probe && !tracefs_dynevent_create(probe))
+		return probe;
+	vvar_err("no event exceptions:page_fault_user, and no probe of lock_vma_under_rcu(): %s",
+		 strerror(errno));
+	tracefs_dynevent_free(probe);
+	return NULL;
+}
+
 int cmd_locks(int argc, char **argv)
 {
+	const char *system = "exceptions", *fault = "page_fault_user";
+	struct tracefs_dynevent *probe = NULL;
 	struct tracefs_instance *in;
 	struct locks l = { 0 };
 	char name[40];
@@ -398,6 +417,13 @@ int cmd_locks(int argc, char **argv)
 		vvar_err("mmap: %s", strerror(errno));
 		return 1;
 	}
+	if (!tracefs_event_file_exists(NULL, system, fault, "enable")) {
+		probe = probe_fault();
+		if (!probe)
+			return 1;
+		system = PROBE_SYSTEM;
+		fault = PROBE_FAULT;
+	}
 	snprintf(name, sizeof(name), "vvar-locks.%d", getpid());
 	in = tracefs_instance_create(name);
 	if (!in) {
@@ -405,9 +431,12 @@ int cmd_locks(int argc, char **argv)
 		return 1;
 	}
 	tracefs_instance_set_buffer_size(in, 4096, -1);
-	ret = trace_touch(in, &l, (struct touched *)l.touched);
+	ret = trace_touch(in, &l, (struct touched *)l.touched, system, fault);
 	tracefs_instance_destroy(in);
 	tracefs_instance_free(in);
+	if (probe)
+		tracefs_dynevent_destroy(probe, true);
+	tracefs_dynevent_free(probe);
 	if (ret)
 		return 1;
 	if (l.lost) {

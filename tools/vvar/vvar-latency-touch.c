@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * First touches of vvar, vDSO text and the zero page on fresh mappings, without
- * exec. 64-bit x86 only: elsewhere they fail with EOPNOTSUPP.
+ * First touches of vvar, vDSO text and the zero page without exec: on fresh mappings
+ * that x86 makes, or on the one that a process has, whose pages it can drop from 7.x on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -92,6 +92,7 @@ int touch_find(const char *name, unsigned long *start, unsigned long *end)
 	return found;
 }
 
+#ifdef __x86_64__
 /*
  * Gives up this process's vvar and vDSO, which is the end of clock_gettime() in
  * libc, and finds room for fresh ones next to a page that is present: they find
@@ -108,9 +109,6 @@ int touch_room(struct room *r)
 	unsigned int i;
 	char *p;
 
-#ifndef __x86_64__
-	return -EOPNOTSUPP;
-#endif
 	r->page = sysconf(_SC_PAGESIZE);
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (!touch_find(names[i], &start, &end)) {
@@ -145,19 +143,41 @@ int touch_room(struct room *r)
 /* 0 or -errno */
 int touch_map_vdso(const struct room *r)
 {
-#ifdef __x86_64__
-	if (syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, r->at) >= 0)
-		return 0;
-	return -errno;
-#else
-	return -EOPNOTSUPP;
-#endif
+	return syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, r->at) < 0 ? -errno : 0;
 }
 
 int touch_unmap_vdso(const struct room *r)
 {
 	return munmap(r->at, r->size) ? -errno : 0;
 }
+#else /* !__x86_64__ */
+int touch_room(struct room *r)
+{
+	unsigned long start, end;
+
+	r->page = sysconf(_SC_PAGESIZE);
+	if (!touch_find("[vvar]", &start, &end))
+		return -ENOENT;
+	r->at = (char *)start;
+	r->time = 0;
+	r->vvar = end - start;
+	if (!touch_find("[vdso]", &start, &end))
+		return -ENOENT;
+	r->size = (char *)end - r->at;
+	return 0;
+}
+
+int touch_map_vdso(const struct room *r)
+{
+	return madvise(r->at, r->vvar, MADV_DONTNEED) ? -errno : 0;
+}
+
+int touch_unmap_vdso(const struct room *r)
+{
+	(void)r;
+	return 0;
+}
+#endif /* !__x86_64__ */
 
 /* A page whose first touch finds the zero page; NULL with errno */
 char *touch_map_zero(const struct room *r)

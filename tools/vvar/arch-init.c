@@ -2,10 +2,12 @@
 /*
  * init of a guest of any architecture (scripts/check/archs), a static program: does
  * it read the clock through [vvar], is every page of that readable, tombstones
- * included, and what does a first touch of one take? Each answer is a line that
- * begins with "arch-init: ", the last is "arch-init: end".
+ * included, and what does a first touch of one take? Then it runs what is in
+ * /selftests. Each answer is a line that begins with "arch-init: ", the last is
+ * "arch-init: end".
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -300,6 +302,31 @@ static void read_all(void)
 	       bad || !vvar ? "FAILED" : "ok", pages, vvar, bad);
 }
 
+static void run_selftests(void)
+{
+	DIR *dir = opendir("/selftests");
+	const struct dirent *entry;
+	int status;
+	pid_t pid;
+
+	mkdir("/tmp", 01777);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		pid = fork();
+		if (!pid) {
+			if (!chdir("/selftests"))
+				execl(entry->d_name, entry->d_name, NULL);
+			_exit(127);
+		}
+		waitpid(pid, &status, 0);
+		printf("arch-init: selftest %s status %d\n", entry->d_name,
+		       WIFEXITED(status) ? WEXITSTATUS(status) : 255);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && getpid() != 1)
@@ -317,6 +344,7 @@ int main(int argc, char **argv)
 	tell_vdso();
 	read_all();
 	measure_all("/init");
+	run_selftests();
 	printf("arch-init: end\n");
 	sync();
 	reboot(RB_AUTOBOOT);

@@ -185,6 +185,8 @@ static inline void clock_on_trap(int sig, siginfo_t *info, void *context)
 	uc->uc_mcontext.regs[0] = -EINVAL;
 #elif defined(__i386__)
 	uc->uc_mcontext.gregs[REG_EAX] = -EINVAL;
+#elif defined(__riscv)
+	uc->uc_mcontext.__gregs[REG_A0] = -EINVAL;
 #else
 	uc->uc_mcontext.gregs[REG_RAX] = -EINVAL;
 #endif

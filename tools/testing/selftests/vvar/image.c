@@ -25,6 +25,8 @@
 #define OTHER	"arm"		/* image_32 compares it */
 #elif defined(__arm__)
 #define OWN	"arm"
+#elif defined(__riscv)
+#define OWN	"riscv64"
 #endif
 
 /* What a process can map, here of an ABI that may be another's */

@@ -692,6 +692,12 @@ static const unsigned long breakpoint = 0xcc, breakpoint_mask = 0xff;
 static const unsigned long breakpoint = 0xd4200000, breakpoint_mask = 0xffffffff;
 #define PC(regs)	((regs).pc)
 #define PC_BEHIND	0
+#elif defined(__riscv)
+/* libc's <sys/user.h> has no registers */
+#include <asm/ptrace.h>
+static const unsigned long breakpoint = 0x00100073, breakpoint_mask = 0xffffffff;
+#define PC(regs)	((regs).pc)
+#define PC_BEHIND	0
 #endif
 
 static bool get_regs(pid_t pid, struct user_regs_struct *regs)

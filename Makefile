@@ -7,13 +7,14 @@ ARCH ?= x86_64
 ACCEL ?= auto
 OUT ?=
 JOBS ?= $(shell expr 2 \* $$(nproc))
+CONFIG ?=
 DURATION ?= 60
 CALLS ?= 20000
 ARCHS ?=
 
 # KERNEL and OUT, where they are not given
 picked := $(shell { KERNEL='$(KERNEL)' KSRC='$(KSRC)' OUT='$(OUT)'; \
-	ARCH='$(ARCH)'; . ./scripts/env; echo "$$KERNEL $$ARCH $$OUT"; } 2>&1)
+	ARCH='$(ARCH)' CONFIG='$(CONFIG)'; . ./scripts/env; echo "$$KERNEL $$ARCH $$OUT"; } 2>&1)
 ifneq ($(.SHELLSTATUS),0)
 $(error $(picked))
 endif
@@ -24,6 +25,12 @@ export KERNEL KSRC ACCEL OUT JOBS
 ifneq ($(ARCH),x86_64)
 export ARCH
 endif
+ifeq ($(filter debian,$(CONFIG))$(filter deb,$(MAKECMDGOALS)),)
+ifneq ($(CONFIG),)
+$(error CONFIG=$(CONFIG): guests are of the one config or of CONFIG=debian; make deb takes others)
+endif
+endif
+export CONFIG
 # ccache takes the place of gcc by name, so that no command line changes. A file that
 # it does not know yet is not preprocessed for its sake: make asks for its headers.
 export PATH := /usr/lib/ccache:$(PATH)
@@ -103,6 +110,7 @@ help:
 ##   make series-check  does each patch of it build, boot and pass KUnit?
 ##                    [FULL=1: defconfig and allnoconfig whole; PATCHES="4 9"]
 ##   make deb         packages of the patched kernel  [CONFIG=running|debian|FILE]
+##   make deb-test    do they install into a Debian root, boot with its init, and go?
 ##   make checklist   Documentation/process/submit-checklist.rst by machine (an hour
 ##                    and more; QUICK=1: minutes)
 ## Pieces
@@ -111,6 +119,7 @@ help:
 ##   make clean       remove what was built
 ## Variables
 ##   KERNEL=6.12      patch series (6.12 or 7.3), and Debian's linux-source package
+##   CONFIG=debian    kernels of Debian's own config: bench, baseline, test, shell
 ##   ARCH=arm64       arm64 guests (7.3): kunit, selftests, bench, baseline, test, shell
 ##   KSRC=dir         your own kernel tree instead (copied, never changed); its
 ##                    version picks the series where KERNEL= does not
@@ -427,7 +436,7 @@ bisect-test: perf tools
 
 # --- sending ---------------------------------------------------------------
 
-.PHONY: series series-check checklist deb
+.PHONY: series series-check checklist deb deb-test
 series: deps
 	@scripts/deps git
 	@scripts/series
@@ -440,6 +449,10 @@ series-check: kernel-stock tools
 deb: deps
 	@scripts/deps build-essential debhelper rsync
 	@scripts/deb $(or $(CONFIG),running)
+
+deb-test: deps perf
+	@scripts/deps build-essential debhelper rsync
+	@scripts/check/deb
 
 checklist: kernel-stock kernel-vvar
 	@scripts/check/checklist $(if $(QUICK),--quick)

@@ -14,7 +14,7 @@ ARCHS ?=
 
 # KERNEL and OUT, where they are not given
 picked := $(shell { KERNEL='$(KERNEL)' KSRC='$(KSRC)' OUT='$(OUT)'; \
-	ARCH='$(ARCH)' CONFIG='$(CONFIG)'; . ./scripts/env; echo "$$KERNEL $$ARCH $$OUT"; } 2>&1)
+	ARCH='$(ARCH)' CONFIG='$(if $(filter deb,$(MAKECMDGOALS)),,$(CONFIG))'; . ./scripts/env; echo "$$KERNEL $$ARCH $$OUT"; } 2>&1)
 ifneq ($(.SHELLSTATUS),0)
 $(error $(picked))
 endif
@@ -25,12 +25,17 @@ export KERNEL KSRC ACCEL OUT JOBS
 ifneq ($(ARCH),x86_64)
 export ARCH
 endif
-ifeq ($(filter debian,$(CONFIG))$(filter deb,$(MAKECMDGOALS)),)
-ifneq ($(CONFIG),)
-$(error CONFIG=$(CONFIG): guests are of the one config or of CONFIG=debian; make deb takes others)
-endif
+# That of make deb is a config for users, and any; Debian's for guests has no KUnit
+ifeq ($(MAKECMDGOALS),deb)
+else ifeq ($(CONFIG),debian)
+ifneq ($(filter-out bench bench-json baseline test shell report deps kernel-% perf tools \
+	clean $(OUT)/%,$(MAKECMDGOALS)),)
+$(error CONFIG=debian: no KUnit or other tests there; make bench, baseline, test, shell, report)
 endif
 export CONFIG
+else ifeq ($(origin CONFIG),command line)
+$(error CONFIG=$(CONFIG): guests are of the one config or of CONFIG=debian; make deb takes others)
+endif
 # ccache takes the place of gcc by name, so that no command line changes. A file that
 # it does not know yet is not preprocessed for its sake: make asks for its headers.
 export PATH := /usr/lib/ccache:$(PATH)
@@ -448,7 +453,7 @@ series-check: kernel-stock tools
 
 deb: deps
 	@scripts/deps build-essential debhelper rsync
-	@scripts/deb $(or $(CONFIG),running)
+	@CONFIG='' scripts/deb $(or $(CONFIG),running)
 
 deb-test: deps perf
 	@scripts/deps build-essential debhelper rsync

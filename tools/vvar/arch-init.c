@@ -319,7 +319,8 @@ static void run_selftests(void)
 				execl(entry->d_name, entry->d_name, NULL);
 			_exit(127);
 		}
-		waitpid(pid, &status, 0);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			status = -1;
 		printf("arch-init: selftest %s status %d\n", entry->d_name,
 		       WIFEXITED(status) ? WEXITSTATUS(status) : 255);
 	}

@@ -408,7 +408,7 @@ int cmd_locks(int argc, char **argv)
 		return 1;
 	if (!tracefs_event_file_exists(NULL, "lock", "lock_acquire",
 				       "enable")) {
-		vvar_err("no event lock:lock_acquire: the kernel needs CONFIG_PROVE_LOCKING (configs/debug.config has it)");
+		vvar_err("no event lock:lock_acquire: the kernel needs CONFIG_PROVE_LOCKING (configs/lockdep.config)");
 		return 1;
 	}
 	l.touched = mmap(NULL, sizeof(*l.touched), PROT_READ | PROT_WRITE,
@@ -428,6 +428,9 @@ int cmd_locks(int argc, char **argv)
 	in = tracefs_instance_create(name);
 	if (!in) {
 		vvar_err("trace instance %s: %s", name, strerror(errno));
+		if (probe)
+			tracefs_dynevent_destroy(probe, true);
+		tracefs_dynevent_free(probe);
 		return 1;
 	}
 	tracefs_instance_set_buffer_size(in, 4096, -1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * First touches of vvar, vDSO text and the zero page without exec: on fresh mappings
- * that x86 makes, or on the one that a process has, whose pages it can drop from 7.x on.
+ * First touches of vvar, vDSO text and the zero page without exec, on fresh mappings
+ * that x86 makes. Elsewhere of vvar alone, in the mapping that a process has: from 7.x on
+ * it can drop the pages.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -150,6 +151,14 @@ int touch_unmap_vdso(const struct room *r)
 {
 	return munmap(r->at, r->size) ? -errno : 0;
 }
+/* A page whose first touch finds the zero page; NULL with errno */
+char *touch_map_zero(const struct room *r)
+{
+	char *p = mmap(r->at, r->page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_FIXED_NOREPLACE, -1, 0);
+
+	return p == r->at ? p : NULL;
+}
 #else /* !__x86_64__ */
 int touch_room(struct room *r)
 {
@@ -177,13 +186,12 @@ int touch_unmap_vdso(const struct room *r)
 	(void)r;
 	return 0;
 }
-#endif /* !__x86_64__ */
 
-/* A page whose first touch finds the zero page; NULL with errno */
 char *touch_map_zero(const struct room *r)
 {
-	char *p = mmap(r->at, r->page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
-		       MAP_FIXED_NOREPLACE, -1, 0);
-
-	return p == r->at ? p : NULL;
+	(void)r;
+	errno = EOPNOTSUPP;
+	return NULL;
 }
+#endif /* !__x86_64__ */
+

@@ -159,6 +159,7 @@ char *touch_map_zero(const struct room *r)
 
 	return p == r->at ? p : NULL;
 }
+
 #else /* !__x86_64__ */
 int touch_room(struct room *r)
 {

@@ -151,6 +151,7 @@ int touch_unmap_vdso(const struct room *r)
 {
 	return munmap(r->at, r->size) ? -errno : 0;
 }
+
 /* A page whose first touch finds the zero page; NULL with errno */
 char *touch_map_zero(const struct room *r)
 {

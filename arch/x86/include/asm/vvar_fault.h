@@ -53,10 +53,13 @@ static inline pte_t arch_vvar_pte(u64 word, pgprot_t prot)
 
 /*
  * @old is compared as it was observed: pte_none() ignores the A and D bits
- * that some CPUs leave behind in a clear entry (_PAGE_KNL_ERRATUM_MASK).
+ * that some CPUs leave behind in a clear entry (_PAGE_KNL_ERRATUM_MASK). PAE's is
+ * two words, and never stored like that.
  */
 static inline bool arch_vvar_try_set_pte(pte_t *ptep, pte_t old, pte_t new)
 {
+	if (IS_ENABLED(CONFIG_X86_PAE))
+		return false;
 	return try_cmpxchg(&ptep->pte, &old.pte, new.pte);
 }
 

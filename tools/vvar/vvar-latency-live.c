@@ -390,6 +390,13 @@ static struct tracefs_dynevent *probe_fault(void)
 	return NULL;
 }
 
+static void end_probe(struct tracefs_dynevent *probe)
+{
+	if (probe)
+		tracefs_dynevent_destroy(probe, true);
+	tracefs_dynevent_free(probe);
+}
+
 int cmd_locks(int argc, char **argv)
 {
 	const char *system = "exceptions", *fault = "page_fault_user";
@@ -428,18 +435,14 @@ int cmd_locks(int argc, char **argv)
 	in = tracefs_instance_create(name);
 	if (!in) {
 		vvar_err("trace instance %s: %s", name, strerror(errno));
-		if (probe)
-			tracefs_dynevent_destroy(probe, true);
-		tracefs_dynevent_free(probe);
+		end_probe(probe);
 		return 1;
 	}
 	tracefs_instance_set_buffer_size(in, 4096, -1);
 	ret = trace_touch(in, &l, (struct touched *)l.touched, system, fault);
 	tracefs_instance_destroy(in);
 	tracefs_instance_free(in);
-	if (probe)
-		tracefs_dynevent_destroy(probe, true);
-	tracefs_dynevent_free(probe);
+	end_probe(probe);
 	if (ret)
 		return 1;
 	if (l.lost) {

@@ -196,4 +196,3 @@ char *touch_map_zero(const struct room *r)
 	return NULL;
 }
 #endif /* !__x86_64__ */
-
